@@ -484,6 +484,55 @@ const commandRows: readonly Row[] = [
   },
 ];
 
+/** What every command does about a flag that it does not have, a server that is away, and a file that is not there. */
+const everyCommand: readonly Row[] = [
+  ...[
+    "allocator",
+    "relay status",
+    "client lease",
+    "load",
+    "admin domains list",
+    "check",
+    "verify --database file:a.db",
+    "housekeeping --database file:a.db",
+  ].map((command) => ({
+    command: `apportion ${command} --nonsense`,
+    line: `${usage} --nonsense: found an unknown flag, expected one that --help lists`,
+  })),
+  {
+    command: "apportion complete csh",
+    line: `${usage} <shell>: found "csh", expected one of zsh, bash, fish, powershell`,
+  },
+  {
+    command: "apportion verify --database http://127.0.0.1:1",
+    line: "Cannot open the database http://127.0.0.1:1/ of --database: found no answer (ECONNREFUSED), expected a libSQL server that runs at this URL",
+    code: 3,
+  },
+  {
+    command: "apportion check FOLDER/nobody.yaml --database http://127.0.0.1:1",
+    line: "FOLDER/nobody.yaml:2: domains.0.pools: found nothing, expected this field",
+  },
+  {
+    command: "apportion client lease --port 9 --timeout 1 --state FOLDER/leases.json",
+    line: "No offer from ::1 port 9 in 1 s: sent 1 query",
+    code: 3,
+  },
+  ...["start --http 127.0.0.1:0 --listen [::1]:0", "migrate --database file:FOLDER/whole.db"].map(
+    (command) => ({
+      command: `apportion ${command} --config FOLDER/none.yaml`,
+      line: "Cannot read FOLDER/none.yaml: found no such file, expected a declared state",
+    }),
+  ),
+  {
+    command: `${allocator} --database file:FOLDER/whole.db --config FOLDER/none.yaml`,
+    line: "Cannot read FOLDER/none.yaml: found no such file, expected a declared state",
+  },
+  ...["plan", "apply"].map((command) => ({
+    command: `${admin} ${command} FOLDER/none.yaml`,
+    line: "Cannot read FOLDER/none.yaml: found no such file, expected JSON or YAML",
+  })),
+];
+
 const inFile = (name: string, line: number): string => `Cannot configure the relay: FOLDER/${name}:${line}:`;
 
 const relayRows: readonly Row[] = [
@@ -774,6 +823,7 @@ describe.skipIf(notMounted !== "")(`on a read-only file system${notMounted}`, { 
 describe("E18 a wrong setting is told in one line", { concurrent: true, timeout: 240_000 }, () => {
   test.each(allocatorRows)("$command", async (row) => expectLine(row));
   test.each(commandRows)("$command", async (row) => expectLine(row));
+  test.each(everyCommand)("$command", async (row) => expectLine(row));
   test.each(relayRows)("$command", async (row) => expectLine(row));
 });
 
