@@ -21,19 +21,20 @@ export interface ServiceManager {
 export interface ServiceManagerOptions {
   /** `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as systemd sets them. Without the first, nothing is sent. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Called when a notification can't be sent. */
-  readonly onFailed: (error: Error) => void;
+  /** Told when a notification can't be sent. */
+  readonly log: { readonly warn: (fields: { readonly error: string }, message: string) => void };
 }
 
 const silent: ServiceManager = { ready: () => Promise.resolve(), stopping: () => Promise.resolve() };
 
 /** Connects to the service manager that started this process, if there is one. */
-export function connectServiceManager({ environment, onFailed }: ServiceManagerOptions): ServiceManager {
+export function connectServiceManager({ environment, log }: ServiceManagerOptions): ServiceManager {
   if (environment.NOTIFY_SOCKET === undefined) return silent;
   const notify = (...variables: string[]): Promise<void> =>
     new Promise((resolve) => {
       execFile("systemd-notify", variables, (error) => {
-        if (error !== null) onFailed(error);
+        if (error !== null)
+          log.warn({ error: error.message }, "cannot notify systemd: is systemd-notify installed?");
         resolve();
       });
     });

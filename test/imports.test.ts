@@ -65,6 +65,7 @@ const leaves = [
   "src/group-by.ts",
   "src/field-path.ts",
   "src/file-fault.ts",
+  "src/free-port.ts",
   "src/installed.ts",
   "src/is-record.ts",
   "src/limits.ts",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { MessageType } from "../src/wire/dhcpv4/codes.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { findFreePort } from "./support/free-port.ts";
+import { findFreePort } from "../src/free-port.ts";
 import { startProgram } from "./support/processes.ts";
 import { encodeReply, startScriptedServer } from "./support/scripted-server.ts";
 import type { ReceivedQuery } from "./support/scripted-server.ts";

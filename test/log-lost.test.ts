@@ -19,7 +19,7 @@ import {
 import { askBy, postTo } from "./support/allocator.ts";
 import { clientProfile, says } from "./support/clients.ts";
 import { prepareDatabase, vectorDomain } from "./support/database.ts";
-import { findFreePort } from "./support/free-port.ts";
+import { findFreePort } from "../src/free-port.ts";
 import { startProgram } from "./support/processes.ts";
 
 const relayToken = "a-relay-token-of-the-tests";

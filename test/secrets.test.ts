@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { commandLine } from "./support/command-line.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { findFreePort } from "./support/free-port.ts";
+import { findFreePort } from "../src/free-port.ts";
 
 const main = join(import.meta.dirname, "../src/cli/main.ts");
 const secrets = ["s3cret-password", "s3cret-token", "s3cret-of-admins", "s3cret-of-relays"];

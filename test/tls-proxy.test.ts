@@ -11,7 +11,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { leaseLoad } from "../src/load/load.ts";
 import { createAuthority } from "./relay/certificates.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { findFreePort } from "./support/free-port.ts";
+import { findFreePort } from "../src/free-port.ts";
 import { startProgram } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
 

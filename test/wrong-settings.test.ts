@@ -26,7 +26,7 @@ import { openFile } from "../src/store/database/file.ts";
 import { migrateDatabase } from "../src/store/database/migrate.ts";
 import { createAuthority } from "./relay/certificates.ts";
 import { deno, filePermissions } from "./support/deno.ts";
-import { findFreePort } from "./support/free-port.ts";
+import { findFreePort } from "../src/free-port.ts";
 import { startAllocatorProcess, startProgram } from "./support/processes.ts";
 import { whyWithout } from "./support/tools.ts";
 

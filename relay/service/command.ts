@@ -80,7 +80,7 @@ const end: HelpEnd = {
   variables: { APPORTION_RELAY_TOKEN: "token of the relay, unless a token file is named" },
   examples: [
     ["--interface eth1 --allocator https://allocator.example", "serve the clients of a link"],
-    ["--config /etc/apportion-relay/relay.toml", "as the service does"],
+    ["--config /etc/apportion/relay.toml", "as the service does"],
   ],
 };
 
@@ -150,7 +150,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
 
 function checkCommand({ print, readMachineId, readStatus }: RelayActions, environment: Environment): Command {
   return endHelp(new Command("check"), {
-    examples: [["/etc/apportion-relay/relay.toml", "before a reload"]],
+    examples: [["/etc/apportion/relay.toml", "before a reload"]],
   })
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")

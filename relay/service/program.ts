@@ -45,12 +45,7 @@ async function run(readConfig: () => RelayConfig, level: LogLevel | undefined): 
     );
   });
   const daemon = await starting;
-  const manager = connectServiceManager({
-    environment: process.env,
-    onFailed: ({ message }) => {
-      log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
-    },
-  });
+  const manager = connectServiceManager({ environment: process.env, log });
   // Log lines that cannot be written must not keep the process running.
   const stop = (): void => void Promise.all([manager.stopping(), daemon.close()]).then(() => process.exit());
   // Handle the first signal only: a second one ends the process at once, which is the default.

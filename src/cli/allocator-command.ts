@@ -70,12 +70,7 @@ async function runAllocator(options: Options, command: Command): Promise<void> {
   const allocator = await startAllocator(store, access, options.http, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
-  const manager = connectServiceManager({
-    environment: process.env,
-    onFailed: ({ message }) => {
-      log.warn({ error: message }, "cannot notify systemd: is systemd-notify installed?");
-    },
-  });
+  const manager = connectServiceManager({ environment: process.env, log });
   stopOnSignal(async () => {
     await manager.stopping();
     await stopHousekeeping();

@@ -25,6 +25,7 @@ import { openStore } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
 import { configModeOption } from "./config-mode.ts";
 import { formatSteps } from "./plan-table.ts";
+import type { Steps } from "./plan-table.ts";
 import { exitOnFailure } from "./process.ts";
 import { findSettingFaults, variableOf } from "./settings-faults.ts";
 import { addTokenFlags, tokenOf } from "./token-options.ts";
@@ -158,15 +159,13 @@ function faultsOf({ issues }: DeclarationError, file: string, text: string): rea
   });
 }
 
-type Steps = Parameters<typeof formatSteps>[0]["steps"];
-
 /** @throws {OpeningError} When the database cannot be opened, or lacks migrations. */
 async function planAll(
   checked: readonly Checked[],
   url: string,
   mode: ConfigMode,
   command: Command,
-): Promise<readonly { readonly file: string; readonly steps: Steps }[]> {
+): Promise<readonly { readonly file: string; readonly steps: Steps["steps"] }[]> {
   const access = { url, setting: "--database", token: tokenOf(command, serverToken, process.env) };
   const store = await openStore(access, (each) => openExistingDatabase(each, databaseCommandMsMax));
   try {
@@ -180,7 +179,12 @@ async function planAll(
   }
 }
 
-async function plan(store: Store, declaration: Declaration, file: string, mode: ConfigMode): Promise<Steps> {
+async function plan(
+  store: Store,
+  declaration: Declaration,
+  file: string,
+  mode: ConfigMode,
+): Promise<Steps["steps"]> {
   const options = { unnamed: "keep", file: fileModeOf(file, mode) } as const;
   const planned = await store.declaration.plan(filePrincipal, declaration, options);
   if (planned.kind === "planned") return planned.steps;

@@ -4,7 +4,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
@@ -31,7 +31,8 @@ import { encodeDuidLl } from "../wire/duid.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
-import { parseDecimalNumber, parseWholeNumber } from "../wire/number.ts";
+import { parseWholeNumber } from "../wire/number.ts";
+import { argument, decimal, integer } from "./argument-parsers.ts";
 
 /** Flags of every command. */
 export interface CommonOptions {
@@ -78,21 +79,6 @@ const defaultMac = Uint8Array.of(2, 0, 0, 0, 0, 1);
 /** IANA enterprise number for examples (RFC 5612). */
 const exampleEnterprise = 32_473;
 
-/** Turns a parser that throws into a commander argument parser whose error message says what was expected. */
-function argument<T>(parse: (text: string) => T, expected: string): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch {
-      throw new InvalidArgumentError(`Expected ${expected}.`);
-    }
-  };
-}
-
-const integer = (min: number, max: number) =>
-  argument((text) => parseWholeNumber(text, min, max), `an integer from ${min} to ${max}`);
-const decimal = (min: number, max: number) =>
-  argument((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
 const secondsUpTo = (max: number) => decimal(0, max);
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
 const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { Command } from "commander";
 import {
   bindingLogDays,
@@ -12,6 +12,7 @@ import {
   housekeepingMinutesMax,
 } from "../limits.ts";
 import { parseWholeNumber } from "../wire/number.ts";
+import { argument } from "./argument-parsers.ts";
 
 /** Values of the retention flags. */
 export interface KeepFlags {
@@ -24,15 +25,8 @@ export interface HousekeepingFlags extends KeepFlags {
   readonly housekeepingMinutes: number;
 }
 
-function wholeNumber(min: number, max: number, unit: string): (text: string) => number {
-  return (text) => {
-    try {
-      return parseWholeNumber(text, min, max);
-    } catch {
-      throw new InvalidArgumentError(`Expected ${min} to ${max} ${unit}.`);
-    }
-  };
-}
+const wholeNumber = (min: number, max: number, unit: string) =>
+  argument((text) => parseWholeNumber(text, min, max), `${min} to ${max} ${unit}`);
 
 const days = wholeNumber(1, housekeepingDaysMax, "days");
 

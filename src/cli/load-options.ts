@@ -14,7 +14,7 @@ import { assertPortSetParams } from "../portset/port-set.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
-import { parseDecimalNumber, parseWholeNumber } from "../wire/number.ts";
+import { argument, decimal, integer } from "./argument-parsers.ts";
 
 export const loadModes = ["dora", "renew", "release"] as const;
 export type LoadMode = (typeof loadModes)[number];
@@ -41,22 +41,6 @@ export interface LoadFlags {
   readonly json?: true;
 }
 
-/** Turns a parser that throws into that of a flag. */
-function parsed<T>(parse: (text: string) => T, expected: string): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch {
-      throw new InvalidArgumentError(`Expected ${expected}.`);
-    }
-  };
-}
-
-const integer = (min: number, max: number) =>
-  parsed((text) => parseWholeNumber(text, min, max), `an integer from ${min} to ${max}`);
-const decimal = (min: number, max: number) =>
-  parsed((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
-
 function someDuration(text: string): number {
   const ms = parseDuration(text);
   if (ms === 0) throw new InvalidArgumentError("Expected a duration, such as 30s, 10m or 2h, that is not 0.");
@@ -64,7 +48,7 @@ function someDuration(text: string): number {
 }
 
 /** A load has connected sockets, which hear only the address that they send to. */
-const serverAddress = parsed((text) => {
+const serverAddress = argument((text) => {
   const [address] = text.split("%", 1);
   if (isMulticast(parseIPv6(address!))) throw new RangeError("a group");
   return text;
@@ -144,7 +128,7 @@ function addMessageOptions(command: Command): Command {
     .option(
       "--relay <link-address>",
       "send like a relay: in a RELAY-FORW with this link-address",
-      parsed(parseIPv6, "an IPv6 address such as 2001:db8::1"),
+      argument(parseIPv6, "an IPv6 address such as 2001:db8::1"),
     )
     .option("--loss <percent>", "lose so many datagrams of each direction, on purpose", decimal(0, 100), 0)
     .option(

@@ -193,7 +193,7 @@ export class Exchanges {
     return this.#settings.beginsForMs === undefined ? this.#leases.clients - this.#nextRow : 0;
   }
 
-  /** @returns The next client that may begin an exchange; undefined if there is none now. */
+  /** Picks the next client for an exchange. Returns undefined if every one is done or busy. */
   #nextClient(): number | undefined {
     const { clients, isHeld } = this.#leases;
     const isRenewing = this.#firstPhase === phases.requesting;

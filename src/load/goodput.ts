@@ -14,8 +14,8 @@ export interface Goodput {
   /** Counts one exchange. */
   readonly count: () => void;
   /**
-   * @returns Exchanges in the second that had the fewest. The last second, in which few clients are left, does not count;
-   *   undefined if there is none before it.
+   * Returns how many exchanges the slowest second had. The last second does not count, because few clients are left in it, so
+   * a load of less than two seconds has no slowest one.
    */
   readonly slowestSecond: () => number | undefined;
 }

@@ -8,12 +8,11 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { exitCodeOf, UsageError } from "../failure.ts";
+import { findFreePort } from "../free-port.ts";
 import { printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeBase64url } from "../wire/base64url.ts";
@@ -34,7 +33,7 @@ function ignore(): void {
   // The lines of a service are of no use here.
 }
 
-/** Makes `.dev.vars` with new tokens, if there is none. */
+/** Reads `.dev.vars`. If it does not exist yet, creates it with new tokens. */
 function readVariables(): NodeJS.Dict<string> {
   if (!existsSync(variables)) {
     const example = readFileSync(join(root, ".dev.vars.example"), "utf8");
@@ -45,15 +44,6 @@ function readVariables(): NodeJS.Dict<string> {
   return parseEnv(readFileSync(variables, "utf8"));
 }
 
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** A libSQL server with the demo domain; its data stay in `data/dev-worker`. */
 async function startDatabase() {
   if (!existsSync(sqld))
@@ -62,7 +52,7 @@ async function startDatabase() {
     );
   const folder = join(root, "data/dev-worker");
   mkdirSync(folder, { recursive: true });
-  const address = `127.0.0.1:${await findPort()}`;
+  const address = `127.0.0.1:${await findFreePort()}`;
   const child = spawn(sqld, ["--no-welcome", "-d", folder, "--http-listen-addr", address], {
     stdio: "ignore",
   });

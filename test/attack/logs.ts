@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { readStatus } from "../../relay/service/status.ts";
 import { MessageType } from "../../src/wire/dhcpv4/codes.ts";
-import { findFreePort } from "../support/free-port.ts";
+import { findFreePort } from "../../src/free-port.ts";
 import { adminToken, relayToken } from "../support/tokens.ts";
 import type { Attack } from "./attack.ts";
 import { relaySettings, root } from "./field.ts";

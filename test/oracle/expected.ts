@@ -306,7 +306,7 @@ function bind(scene: Scene, message: Message, own: LeaseRow): void {
   if (!runs && isTaken(message.softwire)) return;
   const isThere = isInUse(own, now) && own.site === message.site;
   if (!isThere && !siteHasRoom(scene, message.site, own.slot)) {
-    // It keeps a running lease as it is, and is told so.
+    // A running lease stays as it is, and the DHCPACK says how long it still lasts.
     if (runs) change(scene, own, {});
     return;
   }

@@ -21,7 +21,7 @@ export function checkSite(after: LeaseRow, siteLeasesMax: number | null, now: nu
 }
 
 /**
- * A client whose new site has no room keeps its lease as it is, and the row says when it was told so.
+ * A client that moves to a full site keeps its lease unchanged, and the row notes when the client was told.
  *
  * @param refused Its messages from other sites that would bind it.
  */

@@ -11,7 +11,7 @@ import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { deno } from "../support/deno.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { findFreePort } from "../support/free-port.ts";
+import { findFreePort } from "../../src/free-port.ts";
 import { withoutSqld } from "../support/sqld.ts";
 
 const root = join(import.meta.dirname, "../..");

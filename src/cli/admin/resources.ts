@@ -4,6 +4,7 @@
  * @module
  */
 import { hc } from "hono/client";
+import { slotStates } from "../../store/evidence/slot-state.ts";
 import type { AdminApp } from "../../http/admin/app.ts";
 
 /** Client of the admin API, with the types of its routes. */
@@ -141,7 +142,7 @@ const leases: Resource = {
     softwire: "only with this IPv6 softwire address",
     source: "only of the client that sends from this IPv6 address",
     site: "only of this customer site, as leases show it",
-    state: "only in this state: offered, bound, released, declined or expired",
+    state: `only in this state: ${slotStates.join(", ")}`,
     expiresFrom: "only those that end at this time or later",
     expiresBefore: "only those that end before this time",
   },
@@ -173,7 +174,7 @@ const audit: Resource = {
     actor: "only changes by this token, or file",
     domain: inDomain,
     since: "only changes at this time or later",
-    until: "only changes before this time",
+    until: "only changes at this time or earlier",
   },
   list: (client, query) => client.audit.$get({ query }),
 };

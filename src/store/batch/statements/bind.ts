@@ -93,9 +93,9 @@ const indexedValues: readonly Value[] = [
  *
  * When site, source or softwire address change, one tenure ends and another begins.
  *
- * A client whose lease runs, and whose new site has no room, keeps the lease until its end. It is told so, so the time of
- * the change is noted: a RELEASE that it sent before must not end what it was told after. The row is then not from the
- * future any more, so its end is corrected as well.
+ * If a client moves to a site that is full, it keeps its running lease until that lease expires, and the DHCPACK says so.
+ * The row notes the time of this answer: a RELEASE that the client sent earlier must not end the lease. Noting the time
+ * also makes a row from the future look normal, so its end is corrected at the same time.
  *
  * Most messages change neither site nor softwire address nor line. SQLite writes an index again if the statement sets a
  * column of it, even to the same value, so a statement that does not set them comes first: a renewal took a quarter less. The

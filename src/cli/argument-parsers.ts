@@ -1,0 +1,26 @@
+/**
+ * Parsers of the values of flags: what cannot be used is refused with what was expected.
+ *
+ * @module
+ */
+import { InvalidArgumentError } from "commander";
+import { parseDecimalNumber, parseWholeNumber } from "../wire/number.ts";
+
+/** Turns a parser that throws into that of a flag, whose error message says what was expected. */
+export function argument<T>(parse: (text: string) => T, expected: string): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch {
+      throw new InvalidArgumentError(`Expected ${expected}.`);
+    }
+  };
+}
+
+/** A whole number within bounds. */
+export const integer = (min: number, max: number): ((text: string) => number) =>
+  argument((text) => parseWholeNumber(text, min, max), `an integer from ${min} to ${max}`);
+
+/** A number within bounds that may have decimals. */
+export const decimal = (min: number, max: number): ((text: string) => number) =>
+  argument((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
