@@ -129,7 +129,9 @@ const lockedFile: Attack = {
 };
 
 /** The units of both programs, and what systemd thinks of them: 0 is the hardest, 10 the most exposed. */
-const units = ["relay/packaging/apportion-relay.service", "src/runtime/packaging/apportion.service"];
+const units = ["apportion-relay", "apportion-allocator"].map(
+  (name) => `src/cli/packaging/debian/${name}.service`,
+);
 
 /** @returns The exposure of each unit; undefined where systemd is not installed. */
 async function exposures(): Promise<string[] | undefined> {

@@ -47,7 +47,7 @@ const slowTests = [
   "test/bench/",
   "test/mutants/",
   "test/relay/netns/",
-  "test/relay/packaging",
+  "test/packaging",
   "test/readme",
   "test/documents",
 ];

@@ -16,7 +16,7 @@ const read = (file: string): string => readFileSync(join(import.meta.dirname, ".
 
 const readme = read("README.md");
 /** Roff writes a real hyphen as `\-`. */
-const manual = read("packaging/apportion-relay.8").replaceAll("\\-", "-");
+const manual = read("../src/cli/packaging/debian/apportion-relay.8").replaceAll("\\-", "-");
 const example = read("relay.example.toml");
 const documents = { readme, manual, example };
 
