@@ -486,6 +486,33 @@ test("T9 R11 a RELEASE one second after the ACK of another allocator on the file
   }
 });
 
+test("T9 an allocator that read the clock before an operator set it forward obeys a RELEASE", async () => {
+  const { machine, lease, openAllocator, accept, call } = await openWorld();
+  const other = await openAllocator();
+  const ack = (await lease(1))!;
+  await other.ask(says.discover(clientProfile(9)));
+  machine.setOff(2 * hour);
+  machine.pass(1);
+  expect((await accept(2 * hour)).status).toBe(200);
+  await other.ask(says.release(clientProfile(1), ack));
+  expect(itemsOf(await call("GET", "/leases?state=bound"))).toEqual([]);
+});
+
+test("T9 an allocator that read the clock before an operator set it back ends no lease that is newer than the RELEASE", async () => {
+  const { machine, lease, renew, openAllocator, accept, call } = await openWorld();
+  const other = await openAllocator();
+  const ack = (await lease(1))!;
+  await other.ask(says.discover(clientProfile(9)));
+  machine.setOff(-2 * hour);
+  machine.pass(1);
+  expect((await accept(-2 * hour)).status).toBe(200);
+  await renew(1, ack);
+  await other.post(encodeFrames([wrap(says.release(clientProfile(1), ack), 0)]), {
+    "apportion-age-ms": "500",
+  });
+  expect(itemsOf(await call("GET", "/leases?state=bound"))).toHaveLength(1);
+});
+
 /** What happens to a pair and to the clock between look-ups. */
 const anyMoment = fc.oneof(
   fc.record({ kind: fc.constant("hand-over" as const) }),

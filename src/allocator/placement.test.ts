@@ -4,7 +4,7 @@ import { askBy, relayToken, wrap } from "../../test/support/allocator.ts";
 import { clientProfile, says } from "../../test/support/clients.ts";
 import { temporaryDatabase } from "../../test/support/database.ts";
 import { createApp } from "../http/app.ts";
-import type { Domain } from "../lease/domain.ts";
+import type { Directory, Domain } from "../lease/domain.ts";
 import { placementAgeMsMax } from "../limits.ts";
 import { createStore } from "../store/store.ts";
 import { systemTiming } from "../timing.ts";
@@ -131,8 +131,8 @@ test("two databases with overlapping pools are not served", async () => {
   expect(logged).toEqual(["unexpected error"]);
 });
 
-/** A partition that counts how often the lines of its domains are read. */
-function counted(partition: Partition, state: { reads: number }): Partition {
+/** A partition that counts how often the lines of its domains are read, and keeps its loads. */
+function counted(partition: Partition, state: { reads: number; loads: Promise<Directory>[] }): Partition {
   const watch = (domain: Domain): Domain =>
     Object.defineProperty({ ...domain }, "lines", {
       get: () => {
@@ -144,14 +144,21 @@ function counted(partition: Partition, state: { reads: number }): Partition {
     const directory = await partition.loadDirectory();
     return { ...directory, domains: directory.domains.map(watch) };
   };
-  return { ...partition, loadDirectory };
+  return {
+    ...partition,
+    loadDirectory: () => {
+      const load = loadDirectory();
+      state.loads.push(load);
+      return load;
+    },
+  };
 }
 
 test("T12 a batch reads no lines of domains on several databases, not even when they are loaded again", async () => {
   const main = await temporaryDatabase({ domains: [north] });
   const other = await temporaryDatabase({ domains: [south] });
   const store = createStore({ main, placed: new Map([["south", other]]) });
-  const state = { reads: 0 };
+  const state = { reads: 0, loads: [] as Promise<Directory>[] };
   const [first, ...rest] = store.partitions.map((partition) => counted(partition, state));
   const quiet = () => undefined;
   const clock = { ms: 0 };
@@ -168,6 +175,10 @@ test("T12 a batch reads no lines of domains on several databases, not even when 
   state.reads = 0;
   await pipeline.serve(frames, { receivedMs: clock.ms });
   clock.ms += placementAgeMsMax + 1;
+  const loadsBefore = state.loads.length;
+  expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
+  await Promise.all(state.loads);
+  expect(state.loads).toHaveLength(loadsBefore + 2);
   expect(await pipeline.serve(frames, { receivedMs: clock.ms })).toHaveLength(2);
   expect(state.reads).toBe(0);
 });
