@@ -23,6 +23,7 @@ export interface CountersSnapshot {
   readonly answered: number;
   readonly sent: number;
   readonly toServers: number;
+  readonly untrusted: number;
   /** By name of the message type. */
   readonly receivedByType: Readonly<Record<string, number>>;
   readonly sentByType: Readonly<Record<string, number>>;
@@ -45,6 +46,8 @@ export class RelayCounters {
   sent = 0;
   /** Messages relayed to DHCPv6 servers. A message counts once, even if several servers get it. */
   toServers = 0;
+  /** Datagrams with a relay level that was not believed, whether they were dropped or not. */
+  untrusted = 0;
   readonly receivedByType = new TypeCounts();
   readonly sentByType = new TypeCounts();
   readonly #dropped: Partial<Record<DropReason, number>> = {};
@@ -56,7 +59,7 @@ export class RelayCounters {
 
   /** Copies the counters as they are now. */
   snapshot(): CountersSnapshot {
-    const { received, forwarded, posts, postsFailed, answered, sent, toServers } = this;
+    const { received, forwarded, posts, postsFailed, answered, sent, toServers, untrusted } = this;
     return {
       received,
       forwarded,
@@ -65,6 +68,7 @@ export class RelayCounters {
       answered,
       sent,
       toServers,
+      untrusted,
       receivedByType: this.receivedByType.snapshot(),
       sentByType: this.sentByType.snapshot(),
       dropped: { ...this.#dropped },

@@ -250,6 +250,7 @@ class RunningRelay implements Relay {
     if (datagram[0] !== MessageType6.relayForward) return allBelieved;
     const belief = countBelieved(datagram, peer.address, config.trust);
     if (belief.untrusted === undefined) return belief;
+    this.counters.untrusted += 1;
     const isDropped = config.trust.untrustedRelays === "drop";
     const relay = formatPeer(belief.levels === 0 ? peer : { address: belief.untrusted, zone: "" });
     const endpoint = formatEndpoint(listener);

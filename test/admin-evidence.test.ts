@@ -171,7 +171,7 @@ test("E22 apportion admin statistics and metrics: print how full the pools are, 
   ]);
   expect(JSON.parse((await run("--json", "statistics")).stdout)).toMatchObject({ asOf: counted, total: 128 });
   expect((await run("metrics")).stdout).toContain(
-    'apportion_pool_slots_by_state{domain="north",pool="shared",state="bound"} 2',
+    'apportion_pool_slots{domain="north",pool="shared",state="bound"} 2',
   );
   const refused = await run("--token", "an-unknown-token-0", "metrics");
   expect([refused.code, refused.stdout]).toEqual([1, ""]);

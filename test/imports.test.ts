@@ -73,6 +73,7 @@ const leaves = [
   "src/log-lines.ts",
   "src/loop-watch.ts",
   "src/defaults.ts",
+  "src/process-metrics.ts",
   "src/program-output.ts",
   "src/service-manager.ts",
   "src/setting-names.ts",

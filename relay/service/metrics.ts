@@ -4,7 +4,10 @@
  *
  * @module
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Registry } from "prom-client";
+import { createProcessRegistry } from "../../src/process-metrics.ts";
+import { version } from "../../src/version.ts";
 import { readKernelSockets } from "../sockets/kernel-sockets.ts";
 import type { RelayObserver } from "../observer.ts";
 import { dropReasons } from "../reasons.ts";
@@ -33,8 +36,10 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
  * @param linesLost Returns how many lines the log has lost.
  */
 export function createMetrics(status: () => RelayStatus, linesLost: () => number): RelayMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createProcessRegistry();
+  addGauge(registry, ["build_info", "Release of this relay. The value is 1", "version"], () => [
+    [{ version }, 1],
+  ]);
   addCounters(registry, status);
   addGauges(registry, status);
   addKernelMetrics(registry);
@@ -130,19 +135,28 @@ function addCounters(registry: Registry, status: () => RelayStatus): void {
     ["sent_datagrams_total", "Datagrams to clients and relays, by DHCPv6 message type", "type"],
     () => byType(status().counters.sentByType),
   );
-  addCounter(registry, ["dropped_total", "Dropped datagrams and answers, by reason", "reason"], () => {
-    const { dropped } = status().counters;
-    return Object.keys(dropReasons).map((reason) => [
-      { reason },
-      (dropped as Readonly<Record<string, number>>)[reason] ?? 0,
-    ]);
-  });
+  addCounter(
+    registry,
+    ["dropped_datagrams_total", "Dropped datagrams and answers, by reason", "reason"],
+    () => {
+      const { dropped } = status().counters;
+      return Object.keys(dropReasons).map((reason) => [
+        { reason },
+        (dropped as Readonly<Record<string, number>>)[reason] ?? 0,
+      ]);
+    },
+  );
   addCounter(registry, ["forwarded_frames_total", "Frames that were put into POSTs"], () => [
     [{}, status().counters.forwarded],
   ]);
-  addCounter(registry, ["server_messages_total", "Messages that were relayed to DHCPv6 servers"], () => [
+  addCounter(registry, ["server_datagrams_total", "Messages that were relayed to DHCPv6 servers"], () => [
     [{}, status().counters.toServers],
   ]);
+  addCounter(
+    registry,
+    ["untrusted_datagrams_total", "Datagrams with a relay level that was not believed, dropped or not"],
+    () => [[{}, status().counters.untrusted]],
+  );
   addCounter(registry, ["answered_frames_total", "Frames in the answers to POSTs"], () => [
     [{}, status().counters.answered],
   ]);
@@ -153,19 +167,25 @@ function addGauges(registry: Registry, status: () => RelayStatus): void {
     addGauge(registry, [`queue_${name}`, help], () => [[{}, read(status().queue)]]);
   };
   queue("frames", "Frames that wait for a POST", ({ frames }) => frames);
-  queue("octets", "Octets that wait for a POST", ({ octets }) => octets);
+  queue("bytes", "Octets that wait for a POST", ({ octets }) => octets);
   queue("oldest_seconds", "How long the oldest frame has waited", ({ oldestMs }) => oldestMs / 1000);
   addGauge(registry, ["sources", "Sources whose rate is tracked"], () => [[{}, status().sources]]);
   addGauge(registry, ["posts_in_flight", "POSTs that wait for their answer", "allocator"], () =>
     status().allocators.map(({ url, postsInFlight }) => [{ allocator: url }, postsInFlight]),
   );
-  addGauge(registry, ["allocator_serving", "1 while an allocator is not quarantined", "allocator"], () =>
-    status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
+  addGauge(
+    registry,
+    [
+      "allocator_up",
+      "1 while POSTs go to an allocator; 0 while it is left alone after a failure",
+      "allocator",
+    ],
+    () => status().allocators.map(({ url, state }) => [{ allocator: url }, state === "quarantined" ? 0 : 1]),
   );
   addGauge(
     registry,
     [
-      "receive_buffer_octets",
+      "receive_buffer_bytes",
       "Receive buffer that the kernel granted; Linux reports twice the size",
       "listener",
     ],
@@ -175,7 +195,7 @@ function addGauges(registry: Registry, status: () => RelayStatus): void {
         receiveBufferGranted,
       ]),
   );
-  addGauge(registry, ["receive_buffer_wanted_octets", "Receive buffer that was requested", "listener"], () =>
+  addGauge(registry, ["receive_buffer_wanted_bytes", "Receive buffer that was requested", "listener"], () =>
     status().listeners.map(({ endpoint, receiveBufferWanted }) => [
       { listener: endpoint },
       receiveBufferWanted,
@@ -195,7 +215,7 @@ function addKernelMetrics(registry: Registry): void {
   );
   addGauge(
     registry,
-    ["kernel_queued_octets", "Octets that wait in receive buffers of the kernel", "endpoint"],
+    ["kernel_queued_bytes", "Octets that wait in receive buffers of the kernel", "endpoint"],
     () => readKernelSockets().map(({ endpoint, queuedOctets }) => [{ endpoint }, queuedOctets]),
   );
 }

@@ -46,6 +46,6 @@ export function createHistogram(bounds: readonly number[]): Histogram {
 }
 
 /** Upper bounds in seconds, from a commit in memory to a database on another continent. */
-export const databaseSecondsBounds: readonly number[] = [
+export const transactionSecondsBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ];

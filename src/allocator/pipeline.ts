@@ -43,7 +43,7 @@ export interface PipelineDeps {
   readonly counters: Counters;
   readonly log: Log;
   /** Durations of transactions. */
-  readonly databaseSeconds?: Histogram | undefined;
+  readonly transactionSeconds?: Histogram | undefined;
   /** Milliseconds of a monotonic clock of this process. */
   readonly localMs: () => number;
 }
@@ -258,7 +258,7 @@ interface JudgedArrival {
 }
 
 async function commitRound(
-  { partition, counters, databaseSeconds, localMs }: PipelineDeps,
+  { partition, transactionSeconds, localMs }: PipelineDeps,
   current: Directory,
   entries: readonly RoundEntry[],
   clock: KnownClock,
@@ -281,8 +281,7 @@ async function commitRound(
   const answeredMs = localMs();
   clock.reading = { clockMs: result.clockMs, sentMs, answeredMs };
   arrival.received ??= receivedAt(clock.reading, arrival.stated);
-  databaseSeconds?.observe((answeredMs - sentMs) / 1000);
-  counters.add("rounds");
+  transactionSeconds?.observe((answeredMs - sentMs) / 1000);
   return result;
 }
 
@@ -353,11 +352,11 @@ export interface AnswerRecord extends DecisionRecord {
 
 /** @returns The queries of those frames that contain one. */
 export function decodeQueries(record: AnswerRecord, frames: readonly Uint8Array[]): Query[] {
-  record.counters.add("frames", frames.length);
+  record.counters.add("messages", frames.length);
   return frames.flatMap((frame) => {
     const result = decodeAlone(record, frame);
     if (result.kind === "query") {
-      if (!result.query.statesBelief) record.counters.add("framesWithoutBelief");
+      if (!result.query.statesBelief) record.counters.add("messagesWithoutBelief");
       return [result.query];
     }
     recordDecision(record, undefined, silence(result.reason));

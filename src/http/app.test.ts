@@ -191,10 +191,10 @@ test("E15 /readyz is 503 for a database of an earlier release, which does not ac
 const unmigrated = {
   empty: [],
   "of the first release": ["0000_tables.sql", "0001_triggers.sql"],
-  "without the last migration": (
+  "without the last migration that leases need": (
     JSON.parse(readFileSync("migrations/meta/_journal.json", "utf8")) as { entries: { tag: string }[] }
   ).entries
-    .slice(0, -1)
+    .filter(({ tag }) => tag < "0018")
     .map(({ tag }) => `${tag}.sql`),
 };
 

@@ -19,11 +19,13 @@ import type { Timing } from "../timing.ts";
 import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./openapi/openapi.ts";
 import { createGuard } from "./auth.ts";
+import { createCounters } from "../allocator/counters.ts";
 import type { Counters } from "../allocator/counters.ts";
-import { createHistogram, databaseSecondsBounds } from "../allocator/histogram.ts";
+import { createHistogram, transactionSecondsBounds } from "../allocator/histogram.ts";
 import { createFailureAnswer, refusal, shorten } from "./failure-answer.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "../allocator/log.ts";
+import { countRequests } from "./metrics/count-requests.ts";
 import { metricsEndpoint } from "./metrics/metrics.ts";
 import { createPlacedPipeline } from "../allocator/placement.ts";
 import { problemResponse } from "./problem.ts";
@@ -47,6 +49,8 @@ export interface AppDeps {
   readonly localMs?: (() => number) | undefined;
   /** A time by this clock, not later than the arrival of a request that is read now. Default: the clock itself. */
   readonly arrivedMs?: (() => number) | undefined;
+  /** Formats metrics of the process in the text format of Prometheus. Default: none, as an edge isolate has no process. */
+  readonly processMetrics?: (() => Promise<string>) | undefined;
   /** The timers of this process. Default: real ones. */
   readonly later?: Timing["later"] | undefined;
 }
@@ -86,11 +90,12 @@ export function createApp(deps: AppDeps): Hono {
 export function createService(deps: AppDeps): Service {
   const { store, log, counters } = deps;
   const { localMs = systemTiming.nowMs, later = systemTiming.later, arrivedMs = localMs } = deps;
-  const databaseSeconds = createHistogram(databaseSecondsBounds);
+  const transactionSeconds = createHistogram(transactionSecondsBounds);
+  const requests = createCounters();
   const pipeline = createPlacedPipeline({
     partitions: store.partitions,
     counters,
-    databaseSeconds,
+    transactionSeconds,
     log,
     localMs,
     later,
@@ -103,12 +108,13 @@ export function createService(deps: AppDeps): Service {
   const limit = limitBody(relayBodyOctetsMax);
   const arrival = recordArrival({ localMs, arrivedMs });
   const serve = createServePost(pipeline, counters);
+  app.use(countRequests(requests));
   app.post("/v1/relay", arrival, guard("relay"), limit, relayEndpoint(serve));
   app.route("/admin/v1", createAdminApp({ store, guard }));
   app.get(
     "/metrics",
     guard.whileAway("read"),
-    metricsEndpoint({ store, counters, databaseSeconds, ensureReady, linesLost: log.linesLost }),
+    metricsEndpoint({ ...deps, requests, transactionSeconds, ensureReady, linesLost: log.linesLost }),
   );
   app.route("/", documentRoutes(app));
   app.get("/healthz", (context) => context.json({ status: "ok" }));
@@ -124,8 +130,16 @@ export function createService(deps: AppDeps): Service {
   const relay: DirectRelay = {
     accepts: (authorization) => guard.knows(authorization, "relay"),
     times: () => ({ readMs: localMs(), arrivedMs: arrivedMs() }),
-    serve,
-    refuse,
+    serve: async (post) => {
+      const answer = await serve(post);
+      requests.add("relay:200");
+      return answer;
+    },
+    refuse: (error) => {
+      const response = refuse(error);
+      requests.add(`relay:${response.status}`);
+      return response;
+    },
   };
   return { app, relay };
 }

@@ -35,6 +35,7 @@ import { openServer } from "../store/database/server.ts";
 import { isDatabaseError, openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import { databaseRetryMs } from "../limits.ts";
+import { createProcessRegistry } from "../process-metrics.ts";
 import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
@@ -329,6 +330,7 @@ export async function startAllocator(
   log: Log,
 ): Promise<Allocator> {
   const counters = createCounters();
+  const processRegistry = createProcessRegistry();
   const { arrivedMs, recordConnection, stop: stopWatch } = watchRequests();
   const clientOf = createClientAddress(trustedProxies);
   const clientAddress = (context: Context): string | undefined =>
@@ -341,6 +343,7 @@ export async function startAllocator(
     counters,
     clientAddress,
     arrivedMs,
+    processMetrics: () => processRegistry.metrics(),
   });
   const { address, close } = await startHttpServer(app.fetch, {
     listen,

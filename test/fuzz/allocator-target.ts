@@ -287,7 +287,7 @@ function checkCounts(
   let outcomes = 0;
   let answered = 0;
   for (const [name, count] of Object.entries(after)) {
-    if (["frames", "framesWithoutBelief", "rounds"].includes(name)) continue;
+    if (["messages", "messagesWithoutBelief"].includes(name)) continue;
     const added = count - (before[name] ?? 0);
     outcomes += added;
     if (answeredKinds.some((kind) => name.startsWith(kind))) answered += added;

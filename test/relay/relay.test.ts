@@ -165,6 +165,7 @@ test("R8415-19.1-01 R8415-19.1.1-01 R8415-19.2-01 a query goes up in a RELAY-FOR
     answered: 1,
     sent: 1,
     toServers: 0,
+    untrusted: 0,
     dropped: {},
     receivedByType: { "dhcpv4-query": 1 },
     sentByType: { "dhcpv4-response": 1 },

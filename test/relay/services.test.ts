@@ -91,6 +91,7 @@ test("R7341-10-01 R7341-10-02 R8415-19-03 R8415-19-01 R8415-19.2-02 messages oth
     sent: 2,
     forwarded: 0,
     toServers: 2,
+    untrusted: 0,
     dropped: {},
   });
 });

@@ -218,7 +218,7 @@ export class Stage {
     const after = this.counters.snapshot();
     const counted = Object.keys(after).filter((name) => {
       const probes = name === "settings" ? 2 : 0;
-      return !["frames", "rounds"].includes(name) && after[name]! > (before[name] ?? 0) + probes;
+      return name !== "messages" && after[name]! > (before[name] ?? 0) + probes;
     });
     const [outcome = "nothing", ...more] = counted;
     if (more.length > 0) throw new Error(`Found the outcomes ${counted.join(", ")}, expected one`);

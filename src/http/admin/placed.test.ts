@@ -228,7 +228,9 @@ describe("a token for a domain", () => {
     const metrics = await allocator.app.request("/metrics", {
       headers: { authorization: `Bearer ${(await rotated(call)).secret}` },
     });
-    expect(await metrics.text()).toContain('apportion_pool_slots{domain="south",pool="south-a"}');
+    expect(await metrics.text()).toContain(
+      'apportion_pool_slots{domain="south",pool="south-a",state="free"}',
+    );
   });
 
   async function rotated(call: Call): Promise<{ readonly secret: string }> {
@@ -261,7 +263,10 @@ describe("evidence", () => {
       headers: { authorization: `Bearer ${adminToken}` },
     });
     const text = await response.text();
-    expect([response.status, text.match(/pool="[a-z-]+"\} \d+/g)]).toEqual([200, ['pool="north-a"} 512']]);
+    expect([response.status, text.match(/pool="[a-z-]+",state="free"\} \d+/g)]).toEqual([
+      200,
+      ['pool="north-a",state="free"} 511'],
+    ]);
     expect(text).toContain("apportion_databases_unreachable 1\n");
   });
 

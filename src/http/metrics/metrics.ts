@@ -4,10 +4,12 @@
  * @module
  */
 import type { Handler } from "hono";
+import { getRuntimeKey } from "hono/adapter";
 import type { ClockMeasure } from "../../store/evidence/clock.ts";
 import type { PoolStatistics } from "../../store/evidence/slot-counts.ts";
 import { slotStates } from "../../store/evidence/slot-state.ts";
 import type { Store } from "../../store/store.ts";
+import { version } from "../../version.ts";
 import type { AuthEnv } from "../auth.ts";
 import type { Counters } from "../../allocator/counters.ts";
 import type { Histogram } from "../../allocator/histogram.ts";
@@ -16,13 +18,17 @@ import type { Metric, Sample } from "./exposition.ts";
 
 /** Sources of the metrics. */
 export interface MetricsDeps {
-  readonly store: Pick<Store, "clock" | "statistics">;
+  readonly store: Pick<Store, "clock" | "statistics" | "maintenance">;
   readonly counters: Counters;
-  readonly databaseSeconds: Histogram;
+  /** Requests by `endpoint:status` (`count-requests.ts`). */
+  readonly requests: Counters;
+  readonly transactionSeconds: Histogram;
   /** Rejects when a batch cannot be committed: the check of `/readyz`. */
   readonly ensureReady: () => Promise<void>;
   /** Returns how many lines the log has lost; undefined if it loses none. */
   readonly linesLost?: (() => number) | undefined;
+  /** Formats the metrics of the process, where the platform has some. */
+  readonly processMetrics?: (() => Promise<string>) | undefined;
 }
 
 const ofInstance = "Counted by this instance since it started; an edge isolate soon loses its counts.";
@@ -32,56 +38,58 @@ const ofInstance = "Counted by this instance since it started; an edge isolate s
  * instance. When a database cannot be reached, only its own pools are missing. A monitor still sees the rest, and a
  * gauge counts the unreachable databases.
  */
-export function metricsEndpoint({
-  store,
-  counters,
-  databaseSeconds,
-  ensureReady,
-  linesLost = () => 0,
-}: MetricsDeps): Handler<AuthEnv> {
+export function metricsEndpoint(deps: MetricsDeps): Handler<AuthEnv> {
   return async (context) => {
     const principal = context.get("principal");
-    const { pools, unreachable } = await store.statistics.countReachable(principal);
-    const own =
-      principal.domain === null
-        ? [
-            databaseUp(
-              await ensureReady().then(
-                () => true,
-                () => false,
-              ),
-            ),
-            unreachableDatabases(unreachable),
-            ...clockMetrics(await store.clock.measure()),
-            ...countersOf(counters),
-            histogramOf(databaseSeconds),
-            lostLines(linesLost()),
-          ]
-        : [];
-    return new Response(formatMetrics([...poolMetrics(pools), ...own]), {
+    const { pools, unreachable } = await deps.store.statistics.countReachable(principal);
+    const isOfInstance = principal.domain === null;
+    const metrics = [poolSlots(pools), ...(isOfInstance ? await instanceMetrics(deps, unreachable) : [])];
+    const ofProcess = isOfInstance ? ((await deps.processMetrics?.()) ?? "") : "";
+    return new Response(formatMetrics(metrics) + ofProcess, {
       headers: { "content-type": expositionType, "cache-control": "no-store" },
     });
   };
 }
 
-function poolMetrics(pools: readonly PoolStatistics[]): Metric[] {
-  const labels = ({ domain, pool }: PoolStatistics) => ({ domain, pool });
+/** Metrics that concern more than one domain. */
+async function instanceMetrics(deps: MetricsDeps, unreachable: number): Promise<Metric[]> {
+  const { store, counters, requests, transactionSeconds, ensureReady, linesLost = () => 0 } = deps;
+  const isUp = await ensureReady().then(
+    () => true,
+    () => false,
+  );
   return [
-    {
-      name: "apportion_pool_slots",
-      type: "gauge",
-      help: "Slots of a pool: addresses times usable PSIDs. From the database.",
-      samples: pools.map((pool) => ({ labels: labels(pool), value: pool.total })),
-    },
-    {
-      name: "apportion_pool_slots_by_state",
-      type: "gauge",
-      help: "Slots of a pool by state; the states add up to apportion_pool_slots. From the database.",
-      samples: pools.flatMap((pool) =>
-        slotStates.map((state) => ({ labels: { ...labels(pool), state }, value: pool[state] })),
-      ),
-    },
+    buildInfo(),
+    databaseUp(isUp),
+    unreachableDatabases(unreachable),
+    ...clockMetrics(await store.clock.measure()),
+    lastHousekeeping(await store.maintenance.lastHousekeeping()),
+    ...countersOf(counters),
+    requestsOf(requests),
+    transactionDuration(transactionSeconds),
+    lostLines(linesLost()),
   ];
+}
+
+function buildInfo(): Metric {
+  return {
+    name: "apportion_build_info",
+    type: "gauge",
+    help: "Release of this instance, and the platform that it runs on. The value is 1.",
+    samples: [{ labels: { version, platform: getRuntimeKey() }, value: 1 }],
+  };
+}
+
+function poolSlots(pools: readonly PoolStatistics[]): Metric {
+  return {
+    name: "apportion_pool_slots",
+    type: "gauge",
+    help: "Slots of a pool by state. The states add up to the pool: addresses times usable PSIDs. From the database.",
+    samples: pools.flatMap((counts) => {
+      const { domain, pool } = counts;
+      return slotStates.map((state) => ({ labels: { domain, pool, state }, value: counts[state] }));
+    }),
+  };
 }
 
 /** The gauges of pools may be some minutes old, so they don't show an outage at once. */
@@ -132,33 +140,40 @@ function clockMetrics(measures: readonly ClockMeasure[]): Metric[] {
   ];
 }
 
-/** The other counters are named `kind` or `kind:reason` (`allocator/record-decision.ts`). */
+/** A database that was never cleaned counts from its creation. */
+function lastHousekeeping(seconds: readonly number[]): Metric {
+  return {
+    name: "apportion_housekeeping_last_success_timestamp_seconds",
+    type: "gauge",
+    help: "When housekeeping last finished in all databases, in Unix seconds. From the databases that can be read.",
+    samples: seconds.length === 0 ? [] : [{ value: Math.min(...seconds) }],
+  };
+}
+
+/** The other counters are named `outcome` or `outcome:reason` (`allocator/record-decision.ts`). */
 function countersOf(counters: Counters): Metric[] {
-  const {
-    frames = 0,
-    framesWithoutBelief = 0,
-    rounds = 0,
-    answersLeftOut = 0,
-    ...answers
-  } = counters.snapshot();
+  const { messages = 0, messagesWithoutBelief = 0, answersLeftOut = 0, ...decisions } = counters.snapshot();
   return [
     {
-      name: "apportion_frames_total",
+      name: "apportion_received_messages_total",
       type: "counter",
       help: `Messages that relays sent. ${ofInstance}`,
-      samples: [{ value: frames }],
+      samples: [{ value: messages }],
     },
     {
-      name: "apportion_frames_without_belief_total",
+      name: "apportion_received_messages_without_belief_total",
       type: "counter",
       help: `Messages whose relay did not state which inner levels may be believed. ${ofInstance}`,
-      samples: [{ value: framesWithoutBelief }],
+      samples: [{ value: messagesWithoutBelief }],
     },
     {
-      name: "apportion_rounds_total",
+      name: "apportion_decisions_total",
       type: "counter",
-      help: `Transactions that served messages. ${ofInstance}`,
-      samples: [{ value: rounds }],
+      help: `Messages by outcome (offer, ack, nak or silence) and reason. ${ofInstance}`,
+      samples: Object.entries(decisions).map(([name, value]): Sample => {
+        const [outcome = "", reason = ""] = name.split(":");
+        return { labels: { outcome, reason }, value };
+      }),
     },
     {
       name: "apportion_answers_left_out_total",
@@ -166,22 +181,25 @@ function countersOf(counters: Counters): Metric[] {
       help: `Answers that did not fit in a response that relays accept. ${ofInstance}`,
       samples: [{ value: answersLeftOut }],
     },
-    {
-      name: "apportion_answers_total",
-      type: "counter",
-      help: `Messages by outcome (offer, ack, nak or silence) and reason. ${ofInstance}`,
-      samples: Object.entries(answers).map(([name, value]): Sample => {
-        const [kind = "", reason = ""] = name.split(":");
-        return { labels: { kind, reason }, value };
-      }),
-    },
   ];
 }
 
-function histogramOf(histogram: Histogram): Metric {
+function requestsOf(requests: Counters): Metric {
+  return {
+    name: "apportion_http_requests_total",
+    type: "counter",
+    help: `HTTP requests by endpoint (relay, admin or other) and status. ${ofInstance}`,
+    samples: Object.entries(requests.snapshot()).map(([name, value]): Sample => {
+      const [endpoint = "", status = ""] = name.split(":");
+      return { labels: { endpoint, status }, value };
+    }),
+  };
+}
+
+function transactionDuration(histogram: Histogram): Metric {
   const { buckets, sum, count } = histogram.snapshot();
   return {
-    name: "apportion_database_seconds",
+    name: "apportion_database_transaction_duration_seconds",
     type: "histogram",
     help: `Time of one transaction that served messages, including round trip and commit. ${ofInstance}`,
     samples: [

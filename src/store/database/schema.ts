@@ -321,6 +321,8 @@ export const retention = sqliteTable(
     id: integer().primaryKey(),
     /** Tenures that ended before this time were deleted. */
     historyFrom: integer("history_from").notNull(),
+    /** When housekeeping last finished, in Unix seconds. */
+    housekeptAt: integer("housekept_at").notNull().default(0),
   },
   (table) => [check("retention_is_one_row", sql`${table.id} = 1`)],
 );

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { isDatabaseError } from "../database/database.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Databases } from "../database/databases.ts";
-import { purgeDatabase } from "./retention.ts";
+import { purgeDatabase, readHousekeptAt } from "./retention.ts";
 import type { HousekeepingOptions, HousekeepingReport } from "./retention.ts";
 import { findClientLeases, findUnusableIn, verifyDatabase } from "./verify.ts";
 import type { ClientLease, Verdict } from "./verify.ts";
@@ -41,6 +42,12 @@ export interface Maintenance {
    * @throws {DOMException} `AbortError`, when the signal stopped the run.
    */
   readonly runHousekeeping: (options: HousekeepingOptions) => AsyncGenerator<HousekeepingReport>;
+  /**
+   * Reads when housekeeping last finished in each database that can be read.
+   *
+   * @returns Unix seconds by the clock of each database.
+   */
+  readonly lastHousekeeping: () => Promise<readonly number[]>;
 }
 
 /** Creates the maintenance of databases. */
@@ -59,6 +66,12 @@ export function createMaintenance(databases: Databases): Maintenance {
       (await Promise.all(all.map((database) => findClientLeases(database, clients)))).flat(),
     runHousekeeping: async function* (options) {
       for (const database of all) yield await purgeDatabase(database, options);
+    },
+    lastHousekeeping: async () => {
+      const times = await Promise.allSettled(all.map(readHousekeptAt));
+      const failure = times.find((time) => time.status === "rejected" && !isDatabaseError(time.reason));
+      if (failure?.status === "rejected") throw failure.reason;
+      return times.flatMap((time) => (time.status === "fulfilled" ? [time.value] : []));
     },
   };
 }

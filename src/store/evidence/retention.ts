@@ -225,5 +225,17 @@ export async function purgeDatabase(
     stepRows: purgeStepRows,
     signal,
   });
+  await database.write([statementOf(sql`UPDATE ${retention} SET ${nameOf(retention.housekeptAt)} = ${now}`)]);
   return { tenures: purged.tenures, slots: purged.slots, bindingLogEntries, openClockSteps: 0 };
+}
+
+/**
+ * Reads when housekeeping last finished in a database, or when it was migrated to the first release that records this.
+ *
+ * @returns Unix seconds by the clock of the database.
+ * @throws {DatabaseError} When the database cannot be reached.
+ */
+export async function readHousekeptAt(database: Database): Promise<number> {
+  const query = readerOf(database).select({ housekeptAt: retention.housekeptAt }).from(retention);
+  return (await readRows(database, query))[0]!.housekeptAt;
 }

@@ -244,7 +244,7 @@ export function adminCases(target: CaseTarget): void {
       headers: { authorization: `Bearer ${target().adminToken}` },
     });
     expect(await metrics.text()).toContain(
-      'apportion_pool_slots_by_state{domain="evident",pool="evident-shared",state="bound"} 1',
+      'apportion_pool_slots{domain="evident",pool="evident-shared",state="bound"} 1',
     );
 
     const released = await call("POST", `/leases/${id}/release`);
