@@ -169,6 +169,12 @@ export const portRangesShownMax = 8;
 /** Octets of the client's lease file: some thousand leases. Limits what is read into memory. */
 export const clientStateOctetsMax = 1024 * 1024;
 
+/** Milliseconds between two tries of a client to lock its lease file, which another client writes within a few. */
+export const clientLockRetryMs = 10;
+
+/** Tries after which the lock must be that of a process that was killed: 2 s. */
+export const clientLockTries = 200;
+
 /** Source addresses whose octets a relay caches to avoid parsing them again; each entry takes about 100 octets. */
 export const relayPeersMax = 4096;
 

@@ -132,7 +132,8 @@ function openCapture(path: string, octets: number): PcapngFile {
     return new PcapngFile(path, interfaces, octets);
   } catch (error) {
     const found = `found ${(error as Error).message}`;
-    const expected = "expected --pcap or capture.file to name a file that this user may write";
+    const expected =
+      "expected --pcap or capture.file to name a new file, or a capture, that this user may write";
     throw new UsageError(`Cannot capture to ${path}: ${found}, ${expected}`, { cause: error });
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, existsSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, renameSync, statSync, writeSync } from "node:fs";
 import { relayCaptureBufferOctets } from "../../src/limits.ts";
 
 /** LINKTYPE_RAW: a packet begins with its IP header. */
@@ -76,7 +76,11 @@ export class PcapngFile {
   }
 
   #begin(): number {
-    if (existsSync(this.path)) renameSync(this.path, `${this.path}.1`);
+    if (existsSync(this.path)) {
+      const former = `${this.path}.1`;
+      for (const path of [this.path, former]) if (existsSync(path)) assertCapture(path);
+      renameSync(this.path, former);
+    }
     const descriptor = openSync(this.path, "wx", fileMode);
     this.#octets = 0;
     this.#add(encodeSectionHeader());
@@ -97,6 +101,27 @@ export class PcapngFile {
   }
 }
 
+/** Type of the block that each capture begins with. Its octets are the same in either byte order. */
+const sectionHeaderType = 0x0a0d0d0a;
+
+/**
+ * A mistyped name must not cost another file.
+ *
+ * @throws {Error} If the file is neither empty nor a capture.
+ */
+function assertCapture(path: string): void {
+  const status = statSync(path);
+  if (status.isFile() && status.size === 0) return;
+  const start = new Uint8Array(4);
+  if (status.isFile()) {
+    const descriptor = openSync(path, "r");
+    readSync(descriptor, start);
+    closeSync(descriptor);
+  }
+  if (new DataView(start.buffer).getUint32(0) === sectionHeaderType) return;
+  throw new Error(`${path}, which is not a capture`);
+}
+
 /** Creates a block: type, length, body, length again. With both lengths, a file can be read in either direction. */
 function createBlock(type: number, bodyOctets: number) {
   const length = 12 + bodyOctets;
@@ -111,7 +136,7 @@ function createBlock(type: number, bodyOctets: number) {
 const padded = (octets: number): number => Math.ceil(octets / 4) * 4;
 
 function encodeSectionHeader(): Uint8Array {
-  const { octets, view } = createBlock(0x0a0d0d0a, 16);
+  const { octets, view } = createBlock(sectionHeaderType, 16);
   view.setUint32(8, 0x1a2b3c4d, true); // byte-order magic
   view.setUint16(12, 1, true); // major version
   view.setUint16(14, 0, true); // minor version

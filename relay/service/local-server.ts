@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { chmodSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import type { AddressInfo, ListenOptions } from "node:net";
+import { UsageError } from "../../src/failure.ts";
 import type { TcpEndpoint } from "../config/config-values.ts";
 
 /** TCP host and port, or path of a Unix socket. */
@@ -28,6 +29,7 @@ const socketMode = 0o660;
 /**
  * Starts a server.
  *
+ * @throws {UsageError} If the path of the socket is that of another file.
  * @throws {Error} If it can't listen on the endpoint, for example because another process does.
  */
 export async function startLocalServer(endpoint: LocalEndpoint, pages: Pages): Promise<LocalServer> {
@@ -73,7 +75,13 @@ async function removeStaleSocket(path: string): Promise<void> {
       resolve(error.code);
     });
   });
-  if (code === "ECONNREFUSED") unlinkSync(path);
+  if (code !== "ECONNREFUSED") return;
+  if (!lstatSync(path).isSocket()) {
+    throw new UsageError(
+      `Cannot listen on ${path}: found a file that is not a socket, expected --status-socket or status.socket to name a new one`,
+    );
+  }
+  unlinkSync(path);
 }
 
 function expectationOf(endpoint: LocalEndpoint): string {

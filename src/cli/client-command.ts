@@ -21,7 +21,7 @@ import {
   requestParameters,
 } from "../client/session.ts";
 import type { Extension, Outcome, Session } from "../client/session.ts";
-import { loadState, saveState } from "../client/state.ts";
+import { loadState, storeLease } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
 import { exitCodes, UsageError } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
@@ -189,13 +189,13 @@ async function endLease(
 ): Promise<number> {
   const { lease } = requireStoredLease(client);
   await end(client.session, lease);
-  await updateState(client, undefined);
   const { address, portParams } = lease;
   const psid = portParams === undefined ? "" : ` PSID ${portParams.psid}`;
   printResult(client, {
     lines: [`${done} ${formatIPv4(address)}${psid}; servers do not answer this message`],
     json: { result: "sent", address: formatIPv4(address), portParams: portParams ?? null },
   });
+  await storeLease(client.options.state, client.clientIdentifier, undefined);
   return exitCodes.done;
 }
 
@@ -228,11 +228,13 @@ async function reportOutcome(
       const obtainedAt = new Date();
       warnIfSoftwireDiffers(client, softwire, outcome.parameters.softwire);
       const report = { lease: outcome.lease, parameters: outcome.parameters, obtainedAt };
-      await updateState(client, { lease: outcome.lease, obtainedAt, softwire, source: client.source });
+      const kept = { lease: outcome.lease, obtainedAt, softwire, source: client.source };
+      // The server has granted it, so it is told even if it cannot be stored.
       printResult(client, {
         lines: describeLease(report),
         json: { result: "lease", ...traceJson, lease: leaseToJson(report) },
       });
+      await storeLease(client.options.state, client.clientIdentifier, kept);
       return exitCodes.done;
     }
     case "parameters": {
@@ -245,8 +247,6 @@ async function reportOutcome(
       return exitCodes.done;
     }
     case "refused": {
-      // After a NAK the client has no lease and must start over (RFC 2131 §4.4.5).
-      await updateState(client, undefined);
       const server = formatIPv4(outcome.serverIdentifier);
       const why = outcome.message ?? "no reason given";
       client.io.stderr(`Refused by ${server}: ${why}\n`);
@@ -254,6 +254,8 @@ async function reportOutcome(
         lines: [],
         json: { result: "refused", ...traceJson, serverIdentifier: server, message: outcome.message ?? null },
       });
+      // After a NAK the client has no lease and must start over (RFC 2131 §4.4.5).
+      await storeLease(client.options.state, client.clientIdentifier, undefined);
       return exitCodes.refused;
     }
     case "no-answer": {
@@ -280,15 +282,6 @@ function warnIfSoftwireDiffers(
   io.stderr(
     `The server bound a different softwire source address: found ${found}, expected ${formatIPv6(wanted)}\n`,
   );
-}
-
-/** Stores or deletes the client's lease. Reads the file again, because another client may have changed it. */
-async function updateState(client: Client<CommonOptions>, stored: KeptLease | undefined): Promise<void> {
-  const { clientIdentifier, options } = client;
-  const state = new Map(await loadState(options.state));
-  if (stored === undefined) state.delete(clientIdentifier);
-  else state.set(clientIdentifier, stored);
-  await saveState(options.state, state);
 }
 
 /** Prints a result to standard output: as lines, or as one JSON object that also names the command and the client. */

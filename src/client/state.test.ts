@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clientStateOctetsMax } from "../limits.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6 } from "../wire/ipv6-address.ts";
-import { formatState, loadState, parseState, saveState } from "./state.ts";
+import { formatState, loadState, parseState, storeLease } from "./state.ts";
 import type { KeptLease } from "./state.ts";
 
 const shared: KeptLease = {
@@ -56,7 +56,7 @@ describe("formatState() and parseState()", () => {
   });
 });
 
-describe("loadState() and saveState()", () => {
+describe("loadState() and storeLease()", () => {
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "client-state-"));
@@ -67,10 +67,37 @@ describe("loadState() and saveState()", () => {
 
   test("round-trip leases, create the directory, and leave no other file", async () => {
     const path = join(directory, "new", "leases.json");
-    await saveState(path, state);
+    for (const [client, kept] of state) await storeLease(path, client, kept);
     expect(await loadState(path)).toEqual(state);
     expect(await readdir(join(directory, "new"))).toEqual(["leases.json"]);
   });
+
+  test("keep the leases of clients that store them at the same time", async () => {
+    const path = join(directory, "shared.json");
+    const [kept] = state.values();
+    const clients = Array.from({ length: 8 }, (_, client) => `0${client}`);
+    await Promise.all(clients.map((client) => storeLease(path, client, kept)));
+    expect([...(await loadState(path)).keys()].toSorted()).toEqual(clients);
+    await Promise.all(clients.slice(1).map((client) => storeLease(path, client, undefined)));
+    expect([...(await loadState(path)).keys()]).toEqual(["00"]);
+  });
+
+  test("ignore the lock of a process that was killed", { timeout: 30_000 }, async () => {
+    const path = join(directory, "locked.json");
+    await mkdir(`${path}.lock`);
+    await storeLease(path, "ff", shared);
+    expect((await loadState(path)).size).toBe(1);
+    expect(await readdir(directory)).not.toContain("locked.json.lock");
+  });
+
+  test.each(["/proc/nowhere/leases.json", "/dev/full/leases.json"])(
+    "say why a file cannot be written: %s",
+    async (path) => {
+      await expect(storeLease(path, "ff", shared)).rejects.toThrow(
+        /^Cannot store the lease in --state \S+: found .+, expected a file that this user may write$/,
+      );
+    },
+  );
 
   test("return no leases when the file is missing", async () => {
     expect(await loadState(join(directory, "absent.json"))).toEqual(new Map());

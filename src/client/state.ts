@@ -3,20 +3,21 @@
  * ask for it again (RFC 2131 §3.2).
  *
  * ```ts
- * import { loadState, saveState } from "./state.ts";
+ * import { loadState, storeLease } from "./state.ts";
  *
  * const state = await loadState("data/client-leases.json");
- * await saveState("data/client-leases.json", new Map(state).set(clientIdentifierHex, stored));
+ * await storeLease("data/client-leases.json", clientIdentifierHex, kept);
  * ```
  *
  * @module
  */
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { describeFileFault } from "../file-fault.ts";
-import { clientStateOctetsMax } from "../limits.ts";
+import { clientLockRetryMs, clientLockTries, clientStateOctetsMax } from "../limits.ts";
 import { parseDateMs } from "../wire/date.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
@@ -142,10 +143,68 @@ export async function loadState(path: string): Promise<ClientState> {
   }
 }
 
-/** Replaces the state file atomically, so that a concurrent reader sees either the old or the new content. */
-export async function saveState(path: string, state: ClientState): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+/**
+ * Stores a client's lease in the state file, or removes it. The file is read again, because clients that run at the same
+ * time may share it. It is replaced atomically: a reader sees the old or the new content.
+ *
+ * @param clientIdentifier In hexadecimal.
+ * @param kept The lease; undefined removes the stored one.
+ * @throws {Error} When the file cannot be written, or another client does not let go of it.
+ */
+export async function storeLease(
+  path: string,
+  clientIdentifier: string,
+  kept: KeptLease | undefined,
+): Promise<void> {
+  try {
+    await makeFolder(dirname(path));
+    await withLock(`${path}.lock`, async () => {
+      const state = new Map(await loadState(path));
+      if (kept === undefined) state.delete(clientIdentifier);
+      else state.set(clientIdentifier, kept);
+      await replaceFile(path, formatState(state));
+    });
+  } catch (error) {
+    const found = `found ${(error as Error).message}`;
+    const expected = "expected a file that this user may write";
+    throw new Error(`Cannot store the lease in --state ${path}: ${found}, ${expected}`, { cause: error });
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
   const written = `${path}.${process.pid}.tmp`;
-  await writeFile(written, formatState(state));
-  await rename(written, path);
+  try {
+    await writeFile(written, text);
+    await rename(written, path);
+  } catch (error) {
+    await rm(written, { force: true });
+    throw error;
+  }
+}
+
+/** Runs work while no other process holds the lock, which is a folder. That of a process that was killed is ignored. */
+async function withLock(path: string, work: () => Promise<void>): Promise<void> {
+  for (let tries = clientLockTries; ; tries--) {
+    try {
+      await mkdir(path);
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (tries === 0) break;
+    }
+    await setTimeout(clientLockRetryMs);
+  }
+  try {
+    await work();
+  } finally {
+    await rmdir(path).catch(() => undefined);
+  }
 }

@@ -158,6 +158,14 @@ export const relayRows: readonly Row[] = [
   },
   {
     command: `${relay} --pcap FOLDER/none/a.pcap`,
-    line: "Cannot capture to FOLDER/none/a.pcap: found ENOENT: no such file or directory, open 'FOLDER/none/a.pcap', expected --pcap or capture.file to name a file that this user may write",
+    line: "Cannot capture to FOLDER/none/a.pcap: found ENOENT: no such file or directory, open 'FOLDER/none/a.pcap', expected --pcap or capture.file to name a new file, or a capture, that this user may write",
+  },
+  {
+    command: `${relay} --pcap FOLDER/text.db`,
+    line: "Cannot capture to FOLDER/text.db: found FOLDER/text.db, which is not a capture, expected --pcap or capture.file to name a new file, or a capture, that this user may write",
+  },
+  {
+    command: `${relay} --status-socket FOLDER/text.db`,
+    line: "Cannot listen on FOLDER/text.db: found a file that is not a socket, expected --status-socket or status.socket to name a new one",
   },
 ];
