@@ -8,6 +8,8 @@ import type { EndedPost } from "./post.ts";
 
 /** A log that takes fields and a message, such as pino. */
 export interface RelayLog {
+  /** For each failed POST of an outage. Off by default. */
+  readonly debug?: (fields: object, message: string) => void;
   readonly info: (fields: object, message: string) => void;
   readonly warn: (fields: object, message: string) => void;
 }

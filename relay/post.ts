@@ -15,8 +15,11 @@ export interface PostAnswers {
   readonly clockMs?: number | undefined;
 }
 
-/** Why a POST returned no answers. */
-export type PostFailure =
+/** Why a POST returned no answers, and its trace id, by which the allocator's log names it. */
+export type PostFailure = PostFault & { readonly traceId?: string | undefined };
+
+/** What went wrong with a POST. */
+type PostFault =
   /** No answer in time, no connection, or a status that means "later". A later POST may succeed. */
   | Unavailable
   /** The allocator rejected the POST. */

@@ -130,8 +130,8 @@ export const relayPauseMsMax = 2000;
 /** Longest pause in milliseconds that an allocator may request: a wrong Retry-After must not stop the service. */
 export const relayRetryAfterMsMax = 30_000;
 
-/** Milliseconds between two log lines with a relay's counters. */
-export const relayReportIntervalMs = 10_000;
+/** Milliseconds between two log lines that summarize what a relay or an allocator did. */
+export const summaryIntervalMs = 60_000;
 
 /** Milliseconds between two checks of the interfaces of a relay's host: clients retransmit after 3 s at the earliest. */
 export const linkCheckIntervalMs = 1000;

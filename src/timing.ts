@@ -31,6 +31,14 @@ export const systemTiming: Timing = {
   random: Math.random,
 };
 
+/** Like {@link Timing.later}, with a timer that does not keep the process alive. */
+export const backgroundLater: Timing["later"] = (run, delayMs) => {
+  const timer = setTimeout(run, delayMs).unref();
+  return () => {
+    clearTimeout(timer);
+  };
+};
+
 /**
  * Waits for work that may never end.
  *

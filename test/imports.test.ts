@@ -17,6 +17,7 @@ const root = join(import.meta.dirname, "..");
 const allowedImports: Record<string, readonly string[]> = {
   "src/wire": [],
   "src/portset": [],
+  "src/log": [],
   "src/lease": ["src/wire", "src/portset"],
   "src/declaration": ["src/wire", "src/portset"],
   "src/binding-table": ["src/lease", "src/wire", "src/portset"],
@@ -33,7 +34,7 @@ const allowedImports: Record<string, readonly string[]> = {
   ],
   "src/client": ["src/portset", "src/wire"],
   "src/load": ["src/client", "src/portset", "src/wire"],
-  "src/runtime": ["src/http", "src/allocator", "src/store", "src/declaration", "src/wire"],
+  "src/runtime": ["src/http", "src/allocator", "src/store", "src/declaration", "src/log", "src/wire"],
   "src/cli": [
     "src/runtime",
     "src/load",
@@ -43,11 +44,12 @@ const allowedImports: Record<string, readonly string[]> = {
     "src/store",
     "src/declaration",
     "src/lease",
+    "src/log",
     "src/portset",
     "src/wire",
     "relay",
   ],
-  relay: ["src/wire"],
+  relay: ["src/log", "src/wire"],
 };
 
 /** Data, which any leaf may read. */
@@ -69,8 +71,6 @@ const leaves = [
   "src/installed.ts",
   "src/is-record.ts",
   "src/limits.ts",
-  "src/log-level.ts",
-  "src/log-lines.ts",
   "src/loop-watch.ts",
   "src/defaults.ts",
   "src/process-metrics.ts",
@@ -162,7 +162,16 @@ const innerRooms: Record<string, Record<string, readonly string[]>> = {
       "observer.ts",
       "endpoint.ts",
     ],
-    service: ["relay.ts", "capture", "sockets", "config", "observer.ts", "reasons.ts", "endpoint.ts"],
+    service: [
+      "relay.ts",
+      "capture",
+      "sockets",
+      "config",
+      "counters.ts",
+      "observer.ts",
+      "reasons.ts",
+      "endpoint.ts",
+    ],
     "main.ts": ["service", "config"],
     packaging: [],
   },

@@ -9,8 +9,8 @@ import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
 import { version } from "../../src/version.ts";
 import { endHelp } from "../../src/help.ts";
 import type { HelpEnd } from "../../src/help.ts";
-import { logLevelOption } from "../../src/log-level.ts";
-import type { LogLevel } from "../../src/log-level.ts";
+import { addLogFlags } from "../../src/log/options.ts";
+import type { LogFlags } from "../../src/log/options.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import {
   relayBatchFramesMax,
@@ -39,9 +39,9 @@ export interface RelayActions {
    * Runs the relay.
    *
    * @param readConfig Reads the current file, flags and secrets; called at the start and at each reload.
-   * @param level Level of the log; undefined if the settings have it.
+   * @param flags Those of the log. The level of the settings holds unless a flag overrides it.
    */
-  readonly run: (readConfig: () => RelayConfig, level: LogLevel | undefined) => Promise<void>;
+  readonly run: (readConfig: () => RelayConfig, flags: LogFlags) => Promise<void>;
   /** Requests the status of the relay at a status socket. */
   readonly readStatus: (socket: string) => Promise<StatusReport>;
   /** Writes a line for the operator to standard output. */
@@ -51,7 +51,7 @@ export interface RelayActions {
 }
 
 /** The flags of `apportion-relay`. */
-interface Flags {
+interface Flags extends LogFlags {
   readonly config?: string;
   readonly listen?: readonly ListenerInput[];
   readonly interface?: readonly ListenerInput[];
@@ -68,7 +68,6 @@ interface Flags {
   readonly http?: string;
   readonly statusSocket?: string;
   readonly pcap?: string;
-  readonly logLevel?: LogLevel;
 }
 
 const end: HelpEnd = {
@@ -95,10 +94,7 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
     .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
     .version(version, "--version", "print the version of this release")
     .action((flags: Flags, given: Command) =>
-      actions.run(
-        () => readConfig({ flags, command: given }, environment, actions.readMachineId),
-        flags.logLevel,
-      ),
+      actions.run(() => readConfig({ flags, command: given }, environment, actions.readMachineId), flags),
     )
     .addCommand(checkCommand(actions, environment))
     .addCommand(statusCommand(actions));
@@ -106,7 +102,7 @@ export function relayCommand(actions: RelayActions, environment: Environment): C
 }
 
 function addFlags(command: Command): Command {
-  return command
+  command
     .option("--config <file>", "configuration file (TOML)")
     .addOption(listenOption())
     .addOption(interfaceOption())
@@ -140,8 +136,8 @@ function addFlags(command: Command): Command {
       "address of the HTTP server for GET /metrics, for Prometheus (default: none)",
     )
     .option("--status-socket <file>", "Unix socket for `apportion-relay status`")
-    .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark")
-    .addOption(logLevelOption("that of the configuration file, or info"));
+    .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark");
+  return addLogFlags(command, "that of the configuration file, or info");
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

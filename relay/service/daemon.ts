@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import { relayReportIntervalMs } from "../../src/limits.ts";
+import { summaryIntervalMs } from "../../src/limits.ts";
 import { Capture } from "../capture/capture.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { RelayConfig } from "../config/config.ts";
@@ -96,7 +96,7 @@ class Service {
     await this.#apply(config, async () => {
       this.#relay = await startRelay(config, { log: this.#log, observer });
     });
-    this.#stopReports = startReports(this.#relay!, this.#log, relayReportIntervalMs);
+    this.#stopReports = startReports(this.#relay!, this.#log, summaryIntervalMs);
   }
 
   async reload(readConfig: () => RelayConfig): Promise<void> {

@@ -4,10 +4,8 @@
  * @module
  */
 import type { Command } from "commander";
-import pino from "pino";
-import { logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../../src/limits.ts";
-import type { LogLevel } from "../../src/log-level.ts";
-import { openLogLines } from "../../src/log-lines.ts";
+import type { LogFlags } from "../../src/log/options.ts";
+import { createProgramLog } from "../../src/log/program-log.ts";
 import { print } from "../../src/program-output.ts";
 import { describeMisspelt, findMisspelt } from "../../src/setting-names.ts";
 import type { RelayConfig } from "../config/config.ts";
@@ -28,15 +26,10 @@ export function relayProgram(name: string): Command {
   return relayCommand({ run, readStatus, print: printLine }, process.env).name(name);
 }
 
-async function run(readConfig: () => RelayConfig, level: LogLevel | undefined): Promise<void> {
-  const lines = openLogLines(2, {
-    octetsMax: logLinesOctetsMax,
-    retryMs: logRetryMs,
-    exitWaitMs: logExitWaitMs,
-  });
-  const log = Object.assign(pino({}, lines), { linesLost: lines.lost });
+async function run(readConfig: () => RelayConfig, flags: LogFlags): Promise<void> {
+  const log = createProgramLog(flags);
   for (const each of findMisspelt(process.env)) log.warn(describeMisspelt(each));
-  const starting = startDaemon(readConfig, log, level);
+  const starting = startDaemon(readConfig, log, flags.logLevel);
   // Handle SIGHUP from the start, because by default it ends the process. A reload waits until the relay has started.
   process.on("SIGHUP", () => {
     starting.then(

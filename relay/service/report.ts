@@ -1,33 +1,27 @@
 /**
- * Logs the counters of a relay at regular intervals: its own, the drops by reason, and the datagrams that the kernel
- * dropped.
+ * Summarizes what a relay did: one line a minute in the log, instead of one for each datagram.
  *
  * @module
  */
-import { isDeepStrictEqual } from "node:util";
 import { readKernelSockets } from "../sockets/kernel-sockets.ts";
-import { dropReasons } from "../reasons.ts";
-import type { DropReason } from "../reasons.ts";
+import type { CountersSnapshot } from "../counters.ts";
 import type { RelayLog } from "../observer.ts";
 import type { Relay } from "../relay.ts";
 
 /**
- * Logs changes at regular intervals: one line with all counters, one for each reason with the number of drops, and one
- * for datagrams that the kernel dropped.
+ * Logs a summary at regular intervals, while datagrams come: what was received, answered and dropped, by reason.
+ * Datagrams that the kernel dropped are a warning, because no client is told.
  *
- * @param intervalMs Milliseconds between two reports.
- * @returns Function that stops the reports.
+ * @param intervalMs Milliseconds between two lines.
+ * @returns Function that stops it.
  */
 export function startReports({ counters }: Relay, log: RelayLog, intervalMs: number): () => void {
   let last = counters.snapshot();
   let lastKernelDrops = countKernelDrops();
   const timer = setInterval(() => {
     const now = counters.snapshot();
-    if (!isDeepStrictEqual(now, last)) log.info(now, "relay counters");
-    for (const [reason, total] of Object.entries(now.dropped)) {
-      const count = total - (last.dropped[reason as DropReason] ?? 0);
-      if (count > 0) log.warn({ reason, count, meaning: dropReasons[reason as DropReason] }, "dropped");
-    }
+    const summary = summarize(last, now);
+    if (summary !== undefined) log.info(summary, "relayed");
     const kernelDrops = countKernelDrops();
     if (kernelDrops > lastKernelDrops) {
       const count = kernelDrops - lastKernelDrops;
@@ -35,10 +29,28 @@ export function startReports({ counters }: Relay, log: RelayLog, intervalMs: num
     }
     last = now;
     lastKernelDrops = kernelDrops;
-  }, intervalMs);
+  }, intervalMs).unref();
   return () => {
     clearInterval(timer);
   };
+}
+
+/** @returns What has changed between two readings; undefined if nothing has. */
+function summarize(before: CountersSnapshot, after: CountersSnapshot): object | undefined {
+  const counts = differences(before, after);
+  const dropped = differences(before.dropped, after.dropped);
+  const hasDrops = Object.keys(dropped).length > 0;
+  if (Object.keys(counts).length === 0 && !hasDrops) return undefined;
+  return { ...counts, ...(hasDrops && { dropped }) };
+}
+
+/** @returns The counts that have grown, by how much. */
+function differences(before: object, after: object): Record<string, number> {
+  const former = new Map<string, unknown>(Object.entries(before));
+  const changes = Object.entries(after).flatMap(([name, count]: [string, unknown]) =>
+    typeof count === "number" ? [[name, count - Number(former.get(name) ?? 0)] as const] : [],
+  );
+  return Object.fromEntries(changes.filter(([, change]) => change > 0));
 }
 
 function countKernelDrops(): number {

@@ -13,6 +13,7 @@ import {
   framesType,
   parseClockMs,
 } from "../../src/wire/relay-call.ts";
+import { beginTrace, traceHeader } from "../../src/wire/trace-context.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 import type { Connections, HttpAnswer } from "./connections.ts";
@@ -90,16 +91,19 @@ export function createAllocatorClient({
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
     url: url.href,
-    post: (frames, timeoutMs, arrival) =>
-      asOutcome(async () => {
+    post: async (frames, timeoutMs, arrival) => {
+      const trace = beginTrace((octets) => void crypto.getRandomValues(octets));
+      const outcome = await asOutcome(async () => {
         const request = {
           method: "POST",
           path: `${path}/v1/relay`,
-          headers: { ...headers, ...headersOf(arrival) },
+          headers: { ...headers, ...headersOf(arrival), [traceHeader]: trace.header },
           body: encodeFrames(frames),
         } as const;
         return readAnswer(await connections.request(request, timeoutMs), frames.length);
-      }),
+      });
+      return outcome.kind === "answers" ? outcome : { ...outcome, traceId: trace.traceId };
+    },
     probe: async (timeoutMs) => {
       const request = { method: "GET", path: `${path}/readyz` } as const;
       const outcome = await asOutcome(async () => {

@@ -112,7 +112,11 @@ export class Uplinks {
     void uplink.tryAllocators().then((failures) => {
       for (const { allocator: url, failure } of failures) {
         if (failure.kind === "unavailable") this.#logFailure(url, failure);
-        else log.warn({ allocator: url, detail: failure.detail }, describeFirstFailure(failure, tokenFile));
+        else
+          log.warn(
+            { allocator: url, detail: failure.detail, traceId: failure.traceId },
+            describeFirstFailure(failure, tokenFile),
+          );
       }
     });
     return uplink;
@@ -128,11 +132,13 @@ export class Uplinks {
     this.#logFailure(allocator, outcome);
   }
 
-  /** Logs an outage once, not once for each attempt. */
+  /** Logs an outage once as a warning, and each attempt at level debug. */
   #logFailure(allocator: string, failure: PostFailure): void {
+    const { log } = this.#context;
+    log.debug?.({ allocator, ...failure }, "POST failed");
     if (failure.detail === this.#loggedFailures.get(allocator)) return;
     this.#loggedFailures.set(allocator, failure.detail);
-    this.#context.log.warn({ allocator, ...failure }, "allocator unavailable: retrying after a pause");
+    log.warn({ allocator, ...failure }, "allocator unavailable: retrying after a pause");
   }
 }
 

@@ -13,8 +13,8 @@ import {
   startAllocator,
 } from "../runtime/node.ts";
 import type { AccessSettings, ConfigMode } from "../runtime/node.ts";
-import { logLevelOption } from "../log-level.ts";
-import type { LogLevel } from "../log-level.ts";
+import { addLogFlags } from "../log/options.ts";
+import type { LogFlags } from "../log/options.ts";
 import { tryToListen } from "../runtime/http-server.ts";
 import type { ListenAddress } from "../runtime/http-server.ts";
 import { readConfig } from "../runtime/config.ts";
@@ -26,16 +26,15 @@ import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
 import { connectServiceManager } from "../service-manager.ts";
 import { databaseOption, databaseSetting } from "./database-options.ts";
-import { createServiceLog } from "./log.ts";
+import { createServiceLog } from "./service-log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
-interface Options extends HousekeepingFlags {
+interface Options extends HousekeepingFlags, LogFlags {
   readonly config?: string;
   readonly configMode?: ConfigMode;
   readonly database?: string;
   readonly http: ListenAddress;
   readonly trustedProxy?: AccessSettings["trustedProxies"];
-  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
@@ -46,13 +45,12 @@ export function allocatorCommand(): Command {
     .addOption(trustedProxyOption())
     .addOption(databaseOption())
     .option("--config <file>", "declared state (JSON or YAML) to apply before serving requests")
-    .addOption(configModeOption())
-    .addOption(logLevelOption());
-  return addHousekeepingFlags(command).action(exitOnFailure(runAllocator));
+    .addOption(configModeOption());
+  return addHousekeepingFlags(addLogFlags(command)).action(exitOnFailure(runAllocator));
 }
 
 async function runAllocator(options: Options, command: Command): Promise<void> {
-  const log = createServiceLog(options.logLevel);
+  const log = createServiceLog(options);
   const config = readConfig({
     ...withCredentials(process.env),
     ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),

@@ -5,8 +5,9 @@
  */
 import { Command } from "commander";
 import { databaseCommandMsMax } from "../limits.ts";
-import { logLevelOption } from "../log-level.ts";
-import type { LogLevel } from "../log-level.ts";
+import { createProgramLog } from "../log/program-log.ts";
+import { addLogFlags } from "../log/options.ts";
+import type { LogFlags } from "../log/options.ts";
 import { print } from "../program-output.ts";
 import type { ConfigMode } from "../runtime/node.ts";
 import {
@@ -19,26 +20,23 @@ import {
 } from "../runtime/node.ts";
 import { configModeOption } from "./config-mode.ts";
 import { addDatabaseFlags, databaseOf } from "./database-options.ts";
-import { createLog } from "./log.ts";
 import { exitOnFailure } from "./process.ts";
 
-interface Options {
+interface Options extends LogFlags {
   readonly config?: string;
   readonly configMode?: ConfigMode;
-  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
 export function migrateCommand(): Command {
-  return addDatabaseFlags(new Command("migrate"))
+  return addLogFlags(addDatabaseFlags(new Command("migrate")))
     .description("upgrade a database to the schema of this release; safe to repeat")
     .option("--config <file>", "declared state (JSON or YAML) to apply after the migrations")
     .addOption(configModeOption())
-    .addOption(logLevelOption())
     .action(exitOnFailure(runMigrate));
 }
 
-async function runMigrate({ config, configMode, logLevel }: Options, command: Command): Promise<void> {
+async function runMigrate({ config, configMode, ...logFlags }: Options, command: Command): Promise<void> {
   const declaration = config === undefined ? undefined : await readDeclaration(config);
   const access = databaseOf(command);
   const { applied, present } = await migrate(access, databaseCommandMsMax);
@@ -51,7 +49,7 @@ async function runMigrate({ config, configMode, logLevel }: Options, command: Co
   if (declaration === undefined) return;
   const store = await prepareStore(access, databaseCommandMsMax);
   try {
-    const log = createLog(logLevel);
+    const log = createProgramLog(logFlags);
     await applyFile(store, declaration, log, fileModeOf(config!, configMode));
     await logWarnings(store, log);
   } finally {

@@ -19,8 +19,8 @@ import { startRelay } from "../../relay/relay.ts";
 import { tryListeners } from "../../relay/sockets/listener.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
 import { defaultRelay } from "../defaults.ts";
-import { logLevelOption } from "../log-level.ts";
-import type { LogLevel } from "../log-level.ts";
+import { addLogFlags } from "../log/options.ts";
+import type { LogFlags } from "../log/options.ts";
 import { printNote } from "../program-output.ts";
 import { readAdminToken } from "../runtime/config.ts";
 import { demoDeclaration } from "../runtime/demo.ts";
@@ -42,11 +42,11 @@ import { addHousekeepingFlags, housekeepingSettings } from "./housekeeping-optio
 import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
-import { createServiceLog } from "./log.ts";
+import { createServiceLog } from "./service-log.ts";
 import { invocationOf } from "./invocation.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
-interface Options extends HousekeepingFlags {
+interface Options extends HousekeepingFlags, LogFlags {
   readonly config?: string;
   readonly configMode?: ConfigMode;
   readonly database: string;
@@ -54,7 +54,6 @@ interface Options extends HousekeepingFlags {
   readonly trustedProxy?: AccessSettings["trustedProxies"];
   readonly listen?: readonly ListenerInput[];
   readonly interface?: readonly ListenerInput[];
-  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
@@ -70,13 +69,12 @@ export function startCommand(): Command {
     .addOption(allocatorListenOption())
     .addOption(trustedProxyOption())
     .addOption(listenOption())
-    .addOption(interfaceOption())
-    .addOption(logLevelOption());
-  return addHousekeepingFlags(command).action(exitOnFailure(runStart));
+    .addOption(interfaceOption());
+  return addHousekeepingFlags(addLogFlags(command)).action(exitOnFailure(runStart));
 }
 
 async function runStart(options: Options): Promise<void> {
-  const log = createServiceLog(options.logLevel);
+  const log = createServiceLog(options);
   // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
   const adminToken = readAdminToken(process.env);

@@ -12,8 +12,9 @@ import { parseWireRecord } from "../load/wire-log.ts";
 import { exitCodes, UsageError } from "../failure.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { fileLog } from "../http/store-log.ts";
-import { logLevelOption } from "../log-level.ts";
-import type { LogLevel } from "../log-level.ts";
+import { createProgramLog } from "../log/program-log.ts";
+import { addLogFlags } from "../log/options.ts";
+import type { LogFlags } from "../log/options.ts";
 import { databaseCommandMsMax } from "../limits.ts";
 import { print } from "../program-output.ts";
 import { openExistingDatabase } from "../runtime/node.ts";
@@ -22,25 +23,22 @@ import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { addDatabaseFlags, databaseOf } from "./database-options.ts";
-import { createLog } from "./log.ts";
 import { exitOnFailure } from "./process.ts";
 
-interface Options {
+interface Options extends LogFlags {
   readonly wireLog?: string;
   readonly json?: boolean;
-  readonly logLevel?: LogLevel;
 }
 
 /** Creates the command. */
 export function verifyCommand(): Command {
-  return addDatabaseFlags(new Command("verify"))
+  return addLogFlags(addDatabaseFlags(new Command("verify")))
     .description("check a database, even while it is in use: ports, cursors, limits, history, counts")
     .option(
       "--wire-log <file>",
       "wire log of a load generator: check that the database has the leases it records",
     )
     .option("--json", "print JSON")
-    .addOption(logLevelOption())
     .action(exitOnFailure(runVerify));
 }
 
@@ -52,11 +50,11 @@ export interface Report {
   readonly wire?: { readonly acks: number; readonly held: number };
 }
 
-async function runVerify({ wireLog, json, logLevel }: Options, command: Command): Promise<void> {
+async function runVerify({ wireLog, json, ...logFlags }: Options, command: Command): Promise<void> {
   const store = await openStore(databaseOf(command), (access) =>
     openExistingDatabase(access, databaseCommandMsMax),
   );
-  store.onFileEvent(fileLog(createLog(logLevel)));
+  store.onFileEvent(fileLog(createProgramLog(logFlags)));
   try {
     const report = await verify(store.maintenance, wireLog);
     print(json === true ? `${JSON.stringify(report)}\n` : formatReport(report));

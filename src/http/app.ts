@@ -11,18 +11,18 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { HTTPException } from "hono/http-exception";
 import { relayBodyOctetsMax } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
+import { traceHeader } from "../wire/trace-context.ts";
 import { createAdminApp } from "./admin/app.ts";
 import { documentRoutes } from "./openapi/openapi.ts";
 import { createGuard } from "./auth.ts";
 import { createCounters } from "../allocator/counters.ts";
 import type { Counters } from "../allocator/counters.ts";
 import { createHistogram, transactionSecondsBounds } from "../allocator/histogram.ts";
-import { createFailureAnswer, refusal, shorten } from "./failure-answer.ts";
+import { createRefusal, shorten } from "./failure-answer.ts";
 import { limitBody } from "./limit-body.ts";
 import type { Log } from "../allocator/log.ts";
 import { countRequests } from "./metrics/count-requests.ts";
@@ -62,8 +62,12 @@ export interface DirectRelay {
   /** The times of a POST that is read now. */
   readonly times: () => Pick<RelayPost, "readMs" | "arrivedMs">;
   readonly serve: ServePost;
-  /** @returns The answer to a POST that could not be served. */
-  readonly refuse: (error: Error) => Response;
+  /**
+   * Answers a POST that could not be served.
+   *
+   * @param trace Its header `traceparent`.
+   */
+  readonly refuse: (error: Error, trace: string | undefined) => Response;
 }
 
 /** The application, and a shorter way for relays. */
@@ -123,10 +127,8 @@ export function createService(deps: AppDeps): Service {
     return context.json({ status: "ready" }, 200, clockHeaders(pipeline));
   });
   app.notFound(({ req }) => problemResponse(404, `Cannot find ${req.method} ${shorten(req.path)}`));
-  const answerFailure = createFailureAnswer(log, localMs);
-  const refuse = (error: Error): Response =>
-    error instanceof HTTPException ? refusal(error) : answerFailure(error);
-  app.onError(refuse);
+  const refuse = createRefusal(log, localMs);
+  app.onError((error, { req }) => refuse(error, req.header(traceHeader)));
   const relay: DirectRelay = {
     accepts: (authorization) => guard.knows(authorization, "relay"),
     times: () => ({ readMs: localMs(), arrivedMs: arrivedMs() }),
@@ -135,8 +137,8 @@ export function createService(deps: AppDeps): Service {
       requests.add("relay:200");
       return answer;
     },
-    refuse: (error) => {
-      const response = refuse(error);
+    refuse: (error, trace) => {
+      const response = refuse(error, trace);
       requests.add(`relay:${response.status}`);
       return response;
     },

@@ -3,16 +3,17 @@
  *
  * @module
  */
-import type { HTTPException } from "hono/http-exception";
+import { HTTPException } from "hono/http-exception";
 import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
 import { databaseRetryAfterSeconds, fieldFoundCharactersMax } from "../limits.ts";
 import { isDatabaseError, isUnmigrated } from "../store/store.ts";
 import { OwnedDomainError } from "../store/configuration/ownership.ts";
+import { traceIdOf } from "../wire/trace-context.ts";
 import { problemResponse } from "./problem.ts";
 
 /** Adds a problem document to Hono's own exceptions. Here Hono throws them only for a body that is not JSON. */
-export function refusal(error: HTTPException): Response {
+function refusal(error: HTTPException): Response {
   return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
 
@@ -63,13 +64,16 @@ function detailOf({ cause }: Error): string {
  *
  * @param localMs Milliseconds of a monotonic clock of this process.
  */
-export function createFailureAnswer(log: Log, localMs: () => number): (error: Error) => Response {
+function createFailureAnswer(
+  log: Log,
+  localMs: () => number,
+): (error: Error, traceId: string | undefined) => Response {
   const [databaseFailed, failed] = [createLineLimit(localMs), createLineLimit(localMs)];
   const unmigrated = createLineLimit(localMs);
-  const report = (count: number | undefined, error: Error, message: string): void => {
-    if (count !== undefined) log.error({ err: error, count }, message);
-  };
-  return (error) => {
+  return (error, traceId) => {
+    const report = (count: number | undefined, cause: Error, message: string): void => {
+      if (count !== undefined) log.error({ err: cause, count, ...(traceId && { traceId }) }, message);
+    };
     if (isBodyLost(error)) {
       return problemResponse(400, "Cannot read the body: found a part of it, expected all");
     }
@@ -86,5 +90,28 @@ export function createFailureAnswer(log: Log, localMs: () => number): (error: Er
     }
     report(databaseFailed(), error, "database unavailable");
     return problemResponse(503, detailOf(error), { headers });
+  };
+}
+
+/**
+ * Creates a function that answers a request that failed, whoever caused it. The log names the trace of a POST that was
+ * refused, one line per interval, because strangers can send such POSTs, too.
+ *
+ * @param localMs Milliseconds of a monotonic clock of this process.
+ */
+export function createRefusal(
+  log: Log,
+  localMs: () => number,
+): (error: Error, trace: string | undefined) => Response {
+  const answerFailure = createFailureAnswer(log, localMs);
+  const countRefused = createLineLimit(localMs);
+  return (error, trace) => {
+    const traceId = traceIdOf(trace);
+    if (!(error instanceof HTTPException)) return answerFailure(error, traceId);
+    const response = refusal(error);
+    if (traceId === undefined) return response;
+    const count = countRefused();
+    if (count) log.warn({ status: response.status, traceId, count }, "a request was refused");
+    return response;
   };
 }

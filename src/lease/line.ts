@@ -12,9 +12,12 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { siteIdentifierOctetsMax } from "../limits.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
 import { findOption6 } from "../wire/dhcpv6/options.ts";
+import { decodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
+import type { RemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { ipv6Octets, isUnspecified } from "../wire/ipv6-address.ts";
+import { showOctets } from "../wire/octets-text.ts";
 
 /** Octets of the enterprise number at the start of a Remote-Id. Alone, it names a manufacturer and no line. */
 const enterpriseNumberOctets = 4;
@@ -40,25 +43,25 @@ export function lineOf(believed: readonly RelayLevel[], interfaceIdsAreUnique: b
 
 /** @returns `remote:` and the innermost Remote-Id (RFC 4649) that has more than an enterprise number. */
 function remoteIdOf(believed: readonly RelayLevel[]): string | undefined {
-  const found = findInnermost(believed, OptionCode6.remoteId, enterpriseNumberOctets + 1);
+  const found = findRemoteId(believed);
   return found && `remote:${identifierKey(found.value)}`;
 }
 
 /** @returns `subscriber:` and the innermost Subscriber-Id (RFC 4580) that is not empty. */
 export function subscriberIdOf(believed: readonly RelayLevel[]): string | undefined {
-  const found = findInnermost(believed, OptionCode6.subscriberId, 1);
+  const found = findSubscriberId(believed);
   return found && `subscriber:${identifierKey(found.value)}`;
 }
 
 /** @returns `interface:` and the innermost Interface-Id that is not empty. */
 export function uniqueInterfaceOf(believed: readonly RelayLevel[]): string | undefined {
-  const found = findInnermost(believed, OptionCode6.interfaceId, 1);
+  const found = findInterfaceId(believed);
   return found && `interface:${identifierKey(found.value)}`;
 }
 
 /** @returns `interface:`, the nearest link-address, and the innermost Interface-Id that is not empty. */
 export function interfaceOnLinkOf(believed: readonly RelayLevel[]): string | undefined {
-  const found = findInnermost(believed, OptionCode6.interfaceId, 1);
+  const found = findInterfaceId(believed);
   if (found === undefined) return undefined;
   const link = nearestLink(believed, found.index) ?? noLink;
   return `interface:${encodeHex(link)}:${identifierKey(found.value)}`;
@@ -82,12 +85,45 @@ export function nearestLink(
   return undefined;
 }
 
+/** Names of a line, as a log shows them; those that the line does not have are undefined. */
+export interface LineNames {
+  /** Enterprise number and identifier, such as `4491 modem-7`. */
+  readonly remoteId?: string | undefined;
+  readonly subscriberId?: string | undefined;
+  readonly interfaceId?: string | undefined;
+}
+
+/** @returns The names of a client's line as text, as far as they are text. */
+export function showLine(believed: readonly RelayLevel[]): LineNames {
+  const [remote, subscriber, port] = [findRemoteId, findSubscriberId, findInterfaceId].map(
+    (find) => find(believed)?.value,
+  );
+  return {
+    remoteId: remote && showRemoteId(decodeRemoteId(remote)),
+    subscriberId: subscriber && showOctets(subscriber),
+    interfaceId: port && showOctets(port),
+  };
+}
+
+const showRemoteId = ({ enterprise, remoteId }: RemoteId): string => `${enterprise} ${showOctets(remoteId)}`;
+
+const findRemoteId = (believed: readonly RelayLevel[]): Found | undefined =>
+  findInnermost(believed, OptionCode6.remoteId, enterpriseNumberOctets + 1);
+
+const findSubscriberId = (believed: readonly RelayLevel[]): Found | undefined =>
+  findInnermost(believed, OptionCode6.subscriberId, 1);
+
+const findInterfaceId = (believed: readonly RelayLevel[]): Found | undefined =>
+  findInnermost(believed, OptionCode6.interfaceId, 1);
+
+/** An option, and the level that has it. */
+interface Found {
+  readonly index: number;
+  readonly value: Uint8Array;
+}
+
 /** Finds the innermost level, our own excepted, with an option that is long enough to identify something. */
-function findInnermost(
-  believed: readonly RelayLevel[],
-  code: number,
-  octetsMin: number,
-): { readonly index: number; readonly value: Uint8Array } | undefined {
+function findInnermost(believed: readonly RelayLevel[], code: number, octetsMin: number): Found | undefined {
   for (let index = believed.length - 1; index > 0; index--) {
     const value = findOption6(believed[index]!.options, code);
     if (value !== undefined && value.length >= octetsMin) return { index, value };

@@ -4,12 +4,13 @@
  * @module
  */
 import type { Log } from "../allocator/log.ts";
-import type { LogLines } from "../log-lines.ts";
+import type { LogLines } from "../log/lines.ts";
 
 /** For Workers: writes objects, because Workers Logs indexes their fields. */
 export const consoleLog: Log = {
   // Off, because Workers Logs charges per line.
   debug: () => undefined,
+  logsDebug: () => false,
   info: (fields, message) => {
     console.info({ message, ...plain(fields) });
   },
@@ -33,6 +34,7 @@ export function createLineLog(lines: LogLines): Log {
   return {
     // Off, because counters already record the outcome of each message, and one line for each would fill the log.
     debug: () => undefined,
+    logsDebug: () => false,
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
@@ -41,7 +43,7 @@ export function createLineLog(lines: LogLines): Log {
 }
 
 function lineOf(level: string, fields: object, msg: string): string {
-  return `${JSON.stringify({ level, time: Date.now(), ...plain(fields), msg })}\n`;
+  return `${JSON.stringify({ level, time: new Date().toISOString(), ...plain(fields), msg })}\n`;
 }
 
 /** Replaces errors with plain objects, because `JSON.stringify` omits the fields of an error. */

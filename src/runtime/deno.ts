@@ -14,8 +14,10 @@ import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { refuseBadHost } from "../http/host.ts";
 import { createCounters } from "../allocator/counters.ts";
-import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs } from "../limits.ts";
-import { openLogLines } from "../log-lines.ts";
+import { startSummaries } from "../allocator/summary.ts";
+import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs, summaryIntervalMs } from "../limits.ts";
+import { openLogLines } from "../log/lines.ts";
+import { backgroundLater } from "../timing.ts";
 import { openServer } from "../store/database/server.ts";
 import { identifyFile } from "../store/database/file-identity.ts";
 import { filePathOf, isFileUrl } from "../store/database/database-url.ts";
@@ -78,13 +80,19 @@ for (const name of ["SIGINT", "SIGTERM"]) {
 const watch = watchRequests();
 closing.signal.addEventListener("abort", watch.stop);
 await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
+const counters = createCounters();
+const stopSummaries = startSummaries(counters, log, {
+  intervalMs: summaryIntervalMs,
+  later: backgroundLater,
+});
+closing.signal.addEventListener("abort", stopSummaries);
 const clientOf = createClientAddress(trustedProxies);
 const app = createApp({
   store: await opening,
   relayToken,
   adminToken,
   log,
-  counters: createCounters(),
+  counters,
   clientAddress: ({ env, req }) =>
     clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
   // Deno does not report connections, so each request counts as a new one.

@@ -7,6 +7,7 @@
 import type { Log } from "../allocator/log.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { HousekeepingOptions } from "../store/evidence/retention.ts";
+import { backgroundLater } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 
 /** How long each kind of record is kept. */
@@ -38,16 +39,6 @@ export async function runHousekeeping(
   }
 }
 
-/** A timer that does not keep the process alive. */
-const idleTiming: Pick<Timing, "later"> = {
-  later: (run, delayMs) => {
-    const timer = setTimeout(run, delayMs).unref();
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
-
 const minuteMs = 60_000;
 
 /**
@@ -60,7 +51,7 @@ export function startHousekeeping(
   maintenance: Maintenance,
   { everyMinutes, ...retention }: HousekeepingSettings,
   log: Log,
-  { later }: Pick<Timing, "later"> = idleTiming,
+  { later }: Pick<Timing, "later"> = { later: backgroundLater },
 ): () => Promise<void> {
   if (everyMinutes === 0) return () => Promise.resolve();
   const closing = new AbortController();

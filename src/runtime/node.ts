@@ -9,6 +9,7 @@ import { basename, dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
+import { startSummaries } from "../allocator/summary.ts";
 import type { Counters } from "../allocator/counters.ts";
 import type { Log } from "../allocator/log.ts";
 import { formatOfFile, readDeclarationText } from "../declaration/declaration-text.ts";
@@ -34,9 +35,9 @@ import type { MigrationReport } from "../store/database/migrate.ts";
 import { openServer } from "../store/database/server.ts";
 import { isDatabaseError, openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
-import { databaseRetryMs } from "../limits.ts";
+import { databaseRetryMs, summaryIntervalMs } from "../limits.ts";
 import { createProcessRegistry } from "../process-metrics.ts";
-import { systemTiming } from "../timing.ts";
+import { backgroundLater, systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
 import { startHttpServer } from "./http-server.ts";
@@ -354,6 +355,10 @@ export async function startAllocator(
     stopWatch();
     throw error;
   });
+  const stopSummaries = startSummaries(counters, log, {
+    intervalMs: summaryIntervalMs,
+    later: backgroundLater,
+  });
   const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return {
     url: `http://${host}:${address.port}`,
@@ -361,6 +366,7 @@ export async function startAllocator(
     close: async () => {
       await close();
       stopWatch();
+      stopSummaries();
       store.close();
     },
   };

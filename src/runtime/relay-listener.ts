@@ -10,6 +10,7 @@ import { isUrl } from "../http/host.ts";
 import type { RelayAnswer } from "../http/relay-endpoint.ts";
 import { relayBodyOctetsMax } from "../limits.ts";
 import { framesType } from "../wire/relay-call.ts";
+import { traceHeader } from "../wire/trace-context.ts";
 import { sendResponse } from "./send-response.ts";
 
 /**
@@ -34,7 +35,7 @@ export function relayListener(relay: DirectRelay, otherwise: RequestListener): R
           sendAnswer(outgoing, answer);
         },
         (error: unknown) => {
-          void sendResponse(outgoing, relay.refuse(error as Error));
+          void sendResponse(outgoing, relay.refuse(error as Error, header(traceHeader)));
         },
       );
     });

@@ -78,8 +78,9 @@ export const httpMutants: readonly Mutant[] = [
     name: "decline-not-logged-as-warning",
     rules: ["R2131-4.3.3-01"],
     file: "src/allocator/record-decision.ts",
-    search: 'if (reason === "declined") log.warn(fields, reasons[reason].meaning);\n  else log.debug',
-    replacement: "void reasons;\n  log.debug",
+    search:
+      'if (reason === "declined") log.warn(fieldsOf(query, reason), reasons[reason].meaning);\n  else if (',
+    replacement: "void reasons;\n  if (",
     tests: endTests,
   },
 ];

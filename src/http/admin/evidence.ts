@@ -14,6 +14,7 @@ import { decodeRelayPathRecord } from "../../wire/dhcpv6/relay-path.ts";
 import type { RelayLevel } from "../../wire/dhcpv6/relay.ts";
 import { encodeHex } from "../../wire/hex.ts";
 import { formatIPv6 } from "../../wire/ipv6-address.ts";
+import { showOctets } from "../../wire/octets-text.ts";
 
 /** Octets of a relay: text if all are printable, otherwise `hex:` and digits, as for the lines of a declared domain. */
 const octetsTextSchema = v.pipe(v.string(), v.description("Text, or `hex:` and the octets."));
@@ -101,11 +102,4 @@ function showLevel({ linkAddress, peerAddress, options }: RelayLevel): Evidence[
     subscriberId: text(option(OptionCode6.subscriberId)),
     linkLayerAddress: linkLayer === undefined ? null : encodeHex(linkLayer),
   };
-}
-
-/** @returns Text if all octets are printable ASCII and the text does not begin with `hex:`; else `hex:` and digits. */
-function showOctets(octets: Uint8Array): string {
-  const isText = octets.length > 0 && octets.every((octet) => octet >= 0x20 && octet < 0x7f);
-  const text = isText ? String.fromCharCode(...octets) : "";
-  return isText && !text.startsWith("hex:") ? text : `hex:${encodeHex(octets)}`;
 }

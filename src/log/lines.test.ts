@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { deno } from "../test/support/deno.ts";
-import { temporaryFolder } from "../test/support/folder.ts";
-import { openLogLines } from "./log-lines.ts";
+import { deno } from "../../test/support/deno.ts";
+import { temporaryFolder } from "../../test/support/folder.ts";
+import { openLogLines } from "./lines.ts";
 
 const options = { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 };
 const skipped = deno === undefined ? " (skipped: no deno)" : "";
@@ -79,7 +79,7 @@ test("T17 openLogLines() writes to a socket", async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
-  const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
+  const main = JSON.stringify(join(import.meta.dirname, "lines.ts"));
   const script = `import(${main}).then(({ openLogLines }) => openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 }).write("hello\\n"));`;
   // bash connects standard error to the server.
   const child = spawn("bash", [
@@ -94,7 +94,7 @@ test("T17 openLogLines() writes to a socket", async () => {
 /** Runs a script with standard error at a file, and returns what is in the file when it has ended. */
 async function runScript(script: string): Promise<string> {
   const file = join(await temporaryFolder(), "log");
-  const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
+  const main = JSON.stringify(join(import.meta.dirname, "lines.ts"));
   const source = `import { openLogLines } from ${main}; ${script}`;
   execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", source], {
     stdio: ["ignore", "ignore", open(file, "w")],
@@ -114,7 +114,7 @@ test("T17 openLogLines() writes the last lines of a process that ends at once", 
 test("T17 openLogLines() does not wait for a pipe whose other users let writes block", async () => {
   const { path, writing } = await openPipe();
   const filling = open(path, constants.O_WRONLY | constants.O_NONBLOCK);
-  const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
+  const main = JSON.stringify(join(import.meta.dirname, "lines.ts"));
   // A child process that inherits standard error makes it blocking for both.
   const script = `
     import { execFileSync } from "node:child_process";
@@ -148,7 +148,7 @@ test.skipIf(deno === undefined).each(["/dev/full", "a pipe"])(
   `T17 openLogLines() loses lines on Deno and goes on, with standard error at %s${skipped}`,
   async (where) => {
     const target = where === "a pipe" ? (await openPipe()).writing : open(where, "w");
-    const main = JSON.stringify(join(import.meta.dirname, "log-lines.ts"));
+    const main = JSON.stringify(join(import.meta.dirname, "lines.ts"));
     const script = `
       import { openLogLines } from ${main};
       const lines = openLogLines(2, { octetsMax: 1000, retryMs: 5, exitWaitMs: 1000 });

@@ -29,6 +29,8 @@ export interface LogLinesOptions {
   readonly retryMs: number;
   /** Milliseconds for which a process that ends waits for the write to a file that is in progress. */
   readonly exitWaitMs: number;
+  /** Turns a line of JSON into what is written. Default: nothing changes. */
+  readonly format?: ((line: string) => string) | undefined;
 }
 
 /** Lines for one open file. */
@@ -65,7 +67,8 @@ export function openLogLines(descriptor: number, options: LogLinesOptions): LogL
       : kind === "file"
         ? file.write
         : createSocketWriter(descriptor, kind, options.retryMs);
-  const lines = new WaitingLines(writeText, options.octetsMax);
+  const { format = (line: string) => line } = options;
+  const lines = new WaitingLines(writeText, options.octetsMax, format);
   if (kind === "file") {
     // The process may end before its last lines are written. Files do not block, so they are written now, after those
     // that a thread is writing.
@@ -92,6 +95,7 @@ class WaitingLines {
   lost = 0;
   readonly #writeText: WriteText;
   readonly #octetsMax: number;
+  readonly #format: (line: string) => string;
   #waiting: string[] = [];
   /** Octets of the lines that wait or are being written. */
   #octets = 0;
@@ -99,12 +103,14 @@ class WaitingLines {
   /** Lines lost since a line last said so. */
   #unreported = 0;
 
-  constructor(writeText: WriteText, octetsMax: number) {
+  constructor(writeText: WriteText, octetsMax: number, format: (line: string) => string) {
     this.#writeText = writeText;
     this.#octetsMax = octetsMax;
+    this.#format = format;
   }
 
-  add(line: string): void {
+  add(json: string): void {
+    const line = this.#format(json);
     const octets = Buffer.byteLength(line);
     if (this.#octets + octets > this.#octetsMax) {
       this.#lose(1);
@@ -127,7 +133,7 @@ class WaitingLines {
     if (count === 0) return;
     const reported = this.#unreported;
     const octets = this.#octets;
-    const text = this.takeRest() + (reported > 0 ? formatLost(reported) : "");
+    const text = this.takeRest() + (reported > 0 ? this.#format(formatLost(reported)) : "");
     this.#isWriting = true;
     this.#writeText(text, (isWritten) => {
       this.#isWriting = false;
@@ -146,7 +152,7 @@ class WaitingLines {
 
 /** Formats the line that states how many lines are missing, as a warning of pino. */
 function formatLost(count: number): string {
-  return `${JSON.stringify({ level: 40, time: Date.now(), count, msg: "log lines were lost" })}\n`;
+  return `${JSON.stringify({ level: 40, time: new Date().toISOString(), count, msg: "log lines were lost" })}\n`;
 }
 
 /** What a descriptor is: a terminal counts as a file. */
