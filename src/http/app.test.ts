@@ -257,3 +257,17 @@ test("createApp() rejects an empty token, which anyone could guess", async () =>
     /expected a secret/,
   );
 });
+
+test("a POST that is refused or fails is logged with its trace id", async () => {
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  const traced = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+  const allocator = await createTestAllocator(vectorDomain);
+  await expectProblem(await allocator.post(Uint8Array.of(0), traced), 400, /./);
+  await execute(allocator.database, "DROP TABLE instant");
+  const body = encodeFrames([wrap(says.discover(clientProfile(1)), 0)]);
+  await expectProblem(await allocator.post(body, traced), 503, /not migrated/);
+  expect(allocator.logged.map(({ fields, message }) => ({ message, ...fields }))).toMatchObject([
+    { message: "a request was refused", status: 400, traceId, count: 1 },
+    { message: expect.stringContaining("database not migrated") as string, traceId },
+  ]);
+});

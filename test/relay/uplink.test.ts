@@ -179,3 +179,13 @@ test.skipIf(withoutOpenssl !== "")(
     expect(allocator.posts.size).toBe(0);
   },
 );
+
+test("the log of a failed POST has the trace id that the allocator got", async () => {
+  const allocator = await stageAllocator();
+  const { send, logged } = await stage([allocator]);
+  await send(1);
+  const { request, respond } = await allocator.posts.next();
+  respond(503);
+  const { traceId } = await logged("allocator unavailable: retrying after a pause");
+  expect(request.headers.traceparent).toMatch(new RegExp(`^00-${String(traceId)}-[0-9a-f]{16}-00$`));
+});

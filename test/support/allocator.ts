@@ -33,6 +33,8 @@ export interface TestAllocator {
   readonly counters: Counters;
   /** Log lines, without those of level debug. */
   readonly logged: { readonly fields: object; readonly message: string }[];
+  /** Lines of level debug. */
+  readonly debugged: { readonly fields: object; readonly message: string }[];
   /** Unix seconds of the test clock, by which leases are judged; undefined means the real time. */
   now: number | undefined;
   /** POSTs frames and returns the HTTP response. */
@@ -80,13 +82,15 @@ export async function createTestAllocator(
   const logged: TestAllocator["logged"] = [];
   const counters = createCounters();
   const log = (fields: object, message: string) => void logged.push({ fields, message });
+  const debugged: TestAllocator["debugged"] = [];
+  const debug = (fields: object, message: string) => void debugged.push({ fields, message });
   const app = createApp({
     store,
     relayToken,
     adminToken,
     counters,
     localMs,
-    log: { debug: () => undefined, info: log, warn: log, error: log },
+    log: { debug, info: log, warn: log, error: log },
   });
   const post = async (body: Uint8Array, headers: Record<string, string> = {}): Promise<Response> =>
     app.request("/v1/relay", {
@@ -104,6 +108,7 @@ export async function createTestAllocator(
     store,
     counters,
     logged,
+    debugged,
     post,
     ask: askBy(post),
     get now() {
