@@ -12,13 +12,14 @@ import { MessageType, OptionCode } from "../wire/dhcpv4/codes.ts";
 import { decodeDhcpV4 } from "../wire/dhcpv4/message.ts";
 import type { DhcpV4Message } from "../wire/dhcpv4/message.ts";
 import { decodeMessageType } from "../wire/dhcpv4/options/message-type.ts";
+import { infiniteSeconds } from "../wire/dhcpv4/options/seconds.ts";
 import { decodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { unwrapRelayReply } from "../client/answer.ts";
 import { createLatencies } from "./latencies.ts";
-import { pairAt } from "./lease-table.ts";
+import { pairAt, storeLease } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
-import { ackRecordOf, pairOfMessage } from "./answers.ts";
+import { ackRecordOf, leaseEndMs, leaseSecondsOf, pairOfMessage } from "./answers.ts";
 import { queriesOf } from "./options.ts";
 import type { LoadSettings } from "./options.ts";
 import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
@@ -338,10 +339,14 @@ export class Exchanges {
   #onAck(slot: number, message: DhcpV4Message): boolean {
     const lease = pairOfMessage(message);
     if (lease === undefined) return false;
+    const leaseSeconds = leaseSecondsOf(message) ?? infiniteSeconds;
     const nowMs = this.#settings.timing.nowMs();
     this.#ack.add(nowMs - this.#phaseMs[slot]!);
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
-    this.#storeLease(this.#row[slot]!, lease);
+    const untilMs = leaseEndMs(this.#phaseMs[slot]!, leaseSeconds);
+    const isOther = storeLease(this.#leases, this.#row[slot]!, { ...lease, fromMs: nowMs, untilMs });
+    // A client that starts anew with a DISCOVER may get any pair.
+    if (isOther && this.#firstPhase === phases.requesting) this.#counts.moved++;
     this.#writeAck(slot, message, lease, nowMs);
     this.#done++;
     this.#settings.onAck?.();
@@ -356,16 +361,6 @@ export class Exchanges {
     const waitedMs = nowMs - this.#phaseMs[slot]!;
     const record = ackRecordOf(message, lease, { client: this.#clientOf(slot), at: Date.now(), waitedMs });
     if (record !== undefined) wireLog(record);
-  }
-
-  #storeLease(row: number, lease: PackedPair): void {
-    const { isHeld, address, portParams, serverIdentifier } = this.#leases;
-    const isSame = address[row] === lease.address && portParams[row] === lease.portParams;
-    if (isHeld[row] === 1 && !isSame) this.#counts.moved++;
-    isHeld[row] = 1;
-    address[row] = lease.address;
-    portParams[row] = lease.portParams;
-    serverIdentifier[row] = lease.serverIdentifier;
   }
 
   #onNak(slot: number): boolean {

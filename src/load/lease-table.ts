@@ -14,7 +14,7 @@
 import { decodePortParams } from "../wire/dhcpv4/options/port-params.ts";
 import { writeUint32 } from "../wire/octets.ts";
 import type { PackedPair } from "./queries.ts";
-import type { PortLease } from "./overlaps.ts";
+import type { TimedLease } from "./overlaps.ts";
 
 /** A table of columns, with one row for each client. */
 export interface LeaseTable {
@@ -27,10 +27,13 @@ export interface LeaseTable {
   /** The four octets of option 159 as the server sent them; 0 for a full address, because its PSID-length is 0. */
   readonly portParams: Uint32Array;
   readonly serverIdentifier: Uint32Array;
+  /** Milliseconds on the clock of the load: from when until when the client certainly holds its lease. */
+  readonly fromMs: Float64Array;
+  readonly untilMs: Float64Array;
 }
 
 /** A lease with the number of its client. */
-interface ClientLease extends PortLease {
+interface ClientLease extends TimedLease {
   readonly client: number;
 }
 
@@ -48,10 +51,38 @@ export function createLeaseTable(firstClient: number, clients: number): LeaseTab
     address: new Uint32Array(clients),
     portParams: new Uint32Array(clients),
     serverIdentifier: new Uint32Array(clients),
+    fromMs: new Float64Array(clients),
+    untilMs: new Float64Array(clients),
   };
 }
 
-/** @returns The held leases, ordered by client number. */
+/**
+ * Stores what an ACK granted. A lease that the client still has goes on; one that has ended begins anew, because another
+ * client may have held its ports meanwhile.
+ *
+ * @param lease.fromMs When the ACK arrived.
+ * @param lease.untilMs When the lease ends.
+ * @returns Whether the client had a lease of another pair.
+ */
+export function storeLease(
+  table: LeaseTable,
+  row: number,
+  lease: PackedPair & { readonly fromMs: number; readonly untilMs: number },
+): boolean {
+  const { isHeld, address, portParams, serverIdentifier, fromMs, untilMs } = table;
+  const hadLease = isHeld[row] === 1;
+  const isSame = hadLease && address[row] === lease.address && portParams[row] === lease.portParams;
+  const goesOn = isSame && untilMs[row]! >= lease.fromMs;
+  if (!goesOn) fromMs[row] = lease.fromMs;
+  untilMs[row] = goesOn ? Math.max(untilMs[row]!, lease.untilMs) : lease.untilMs;
+  isHeld[row] = 1;
+  address[row] = lease.address;
+  portParams[row] = lease.portParams;
+  serverIdentifier[row] = lease.serverIdentifier;
+  return hadLease && !isSame;
+}
+
+/** @returns The last lease of each client that neither released it nor was refused, ordered by client number. */
 export function leasesOf(table: LeaseTable): ClientLease[] {
   const leases: ClientLease[] = [];
   const data = new Uint8Array(4);
@@ -62,6 +93,8 @@ export function leasesOf(table: LeaseTable): ClientLease[] {
       client: table.firstClient + row,
       address: table.address[row]!,
       ...decodePortParams(data),
+      fromMs: table.fromMs[row]!,
+      untilMs: table.untilMs[row]!,
     });
   }
   return leases;

@@ -44,7 +44,11 @@ describe("leaseLoad()", () => {
     const result = await leaseLoad({ ...target, clients: 200, firstClient: 1000 });
     const leases = leasesOf(result.leases);
     expect(leases.length).toBe(200);
-    expect(leases[5]).toEqual({ client: 1005, address: pairOf(1005).address, ...pairOf(1005).portParams });
+    expect(leases[5]).toMatchObject({
+      client: 1005,
+      address: pairOf(1005).address,
+      ...pairOf(1005).portParams,
+    });
     expect(findOverlaps(leases)).toEqual([]);
     expect(result.counts).toEqual({
       retransmits: 0,
@@ -64,6 +68,52 @@ describe("leaseLoad()", () => {
     const target = await listen((query) => answers(query, pairOf(Math.floor(clientOf(query) / 2))));
     const { leases } = await leaseLoad({ ...target, clients: 20 });
     expect(findOverlaps(leasesOf(leases)).length).toBe(10);
+  });
+
+  test("R7618-5-01 a pair that is leased again after its lease has ended is no overlap", async () => {
+    const timing = createManualTiming();
+    const target = await listen((query) => {
+      const pair = pairOf(1);
+      if (query.type === MessageType.discover)
+        return [encodeReply(query, { type: MessageType.offer, ...pair })];
+      return [encodeReply(query, { type: MessageType.ack, ...pair, leaseSeconds: 11 })];
+    });
+    const { leases } = await leaseLoad({
+      ...target,
+      clients: 3,
+      perSecond: 0.1,
+      timing,
+      onAck: () => {
+        setImmediate(() => {
+          timing.advance(10_000);
+        });
+      },
+    });
+    expect(findOverlaps(leasesOf(leases))).toEqual([]);
+    const { fromMs, untilMs } = leases;
+    expect([...fromMs]).toEqual([0, 10_000, 20_000]);
+    // A lease lasts from the first transmission of its REQUEST, less the second that servers may round away.
+    expect([...untilMs]).toEqual([10_000, 20_000, 30_000]);
+  });
+
+  test("a client that starts anew may get another pair, which is no renewal with another pair", async () => {
+    const timing = createManualTiming();
+    let shift = 0;
+    const target = await listen((query) => answers(query, pairOf(clientOf(query) + shift)));
+    const { counts, exchange } = await leaseLoad({
+      ...target,
+      clients: 1,
+      perSecond: 1,
+      beginsForMs: 2000,
+      timing,
+      onAck: () => {
+        shift++;
+        setImmediate(() => {
+          timing.advance(1000);
+        });
+      },
+    });
+    expect([exchange.count, counts.moved]).toEqual([2, 0]);
   });
 
   test("R7618-6-06 each REQUEST has the pair, server and xid of the offer", async () => {
@@ -139,7 +189,7 @@ describe("leaseLoad()", () => {
       ];
     });
     const { counts, leases } = await leaseLoad({ ...target, clients: 1, inFlight: 1, sockets: 1 });
-    expect(leasesOf(leases)).toEqual([{ client: 0, address: firstAddress, ...pairOf(0).portParams }]);
+    expect(leasesOf(leases)).toMatchObject([{ client: 0, address: firstAddress, ...pairOf(0).portParams }]);
     // Four bad datagrams before the OFFER, a repeated OFFER after it, and four bad ones before the final ACK.
     expect(counts.ignored).toBe(9);
   });

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { portRanges } from "../portset/port-set.ts";
 import { findOverlaps } from "./overlaps.ts";
-import type { PortLease } from "./overlaps.ts";
+import type { PortLease, TimedLease } from "./overlaps.ts";
 
-const lw4o6 = { address: 0xc0000212, psidOffset: 0, psidLength: 6 };
+const always = { fromMs: 0, untilMs: Infinity };
+const lw4o6 = { address: 0xc0000212, psidOffset: 0, psidLength: 6, ...always };
 
 /** One octet for each port: 1 if the lease includes the port. */
 function portsOf(lease: PortLease): Uint8Array {
@@ -13,32 +14,40 @@ function portsOf(lease: PortLease): Uint8Array {
   return ports;
 }
 
-/** Finds leases that share a port with another lease by comparing every two. */
-function sharersByForce(leases: readonly PortLease[]): Set<PortLease> {
+/** Finds leases that share a port and a moment with another lease by comparing every two. */
+function sharersByForce(leases: readonly TimedLease[]): Set<TimedLease> {
   const ports = new Map(leases.map((lease) => [lease, portsOf(lease)]));
-  const sharers = new Set<PortLease>();
+  const sharers = new Set<TimedLease>();
   for (const [index, a] of leases.entries()) {
     for (const b of leases.slice(index + 1)) {
       const [ofA, ofB] = [ports.get(a)!, ports.get(b)!];
-      const isMet = a.address === b.address && ofA.some((has, port) => (has & ofB[port]!) !== 0);
+      const shareTime = Math.max(a.fromMs, b.fromMs) < Math.min(a.untilMs, b.untilMs);
+      const isMet = shareTime && a.address === b.address && ofA.some((has, port) => (has & ofB[port]!) !== 0);
       if (isMet) sharers.add(a).add(b);
     }
   }
   return sharers;
 }
 
-/** Few addresses and PSIDs, so that leases overlap often; several PSID-lengths, so that they overlap partially. */
+/**
+ * Few addresses, PSIDs and times, so that leases overlap often; several PSID-lengths, so that they overlap partially. Some
+ * end before they begin.
+ */
 const anyLease = fc
   .tuple(
     fc.integer({ min: 1, max: 3 }),
     fc.constantFrom([0, 0], [0, 1], [0, 4], [2, 2], [6, 4], [6, 8]),
     fc.nat(7),
+    fc.nat(5),
+    fc.integer({ min: -1, max: 3 }),
   )
-  .map(([address, [psidOffset, psidLength], psid]): PortLease => ({
+  .map(([address, [psidOffset, psidLength], psid, fromMs, lasts]): TimedLease => ({
     address,
     psidOffset,
     psidLength,
     psid: psid % 2 ** psidLength,
+    fromMs,
+    untilMs: fromMs + lasts,
   }));
 
 describe("findOverlaps()", () => {
@@ -53,6 +62,8 @@ describe("findOverlaps()", () => {
         for (const { first, second, port } of overlaps) {
           expect(first).not.toBe(second);
           expect(first.address).toBe(second.address);
+          expect(first.fromMs).toBeLessThanOrEqual(second.fromMs);
+          expect(second.fromMs).toBeLessThan(first.untilMs);
           expect(portsOf(first)[port]! + portsOf(second)[port]!).toBe(2);
         }
       }),
@@ -104,6 +115,7 @@ describe("findOverlaps()", () => {
       psidOffset: 0,
       psidLength: 6,
       psid: 1 + ((index % 180_000) % 63),
+      ...always,
     }));
     expect(findOverlaps(leases).length).toBe(20_000);
   });

@@ -1,10 +1,10 @@
 /**
- * Finds leases that share a port. An empty result proves that no two leases do (R7618-5-01).
+ * Finds leases that share a port at the same time. An empty result proves that no two leases do (R7618-5-01).
  *
  * ```ts
  * import { findOverlaps } from "./overlaps.ts";
  *
- * const shared = { address: 0xc0000212, psidOffset: 0, psidLength: 6 };
+ * const shared = { address: 0xc0000212, psidOffset: 0, psidLength: 6, fromMs: 0, untilMs: 60_000 };
  * findOverlaps([{ ...shared, psid: 18 }, { ...shared, psid: 19 }]); // []
  * ```
  *
@@ -23,8 +23,16 @@ export interface PortLease {
   readonly psid: number;
 }
 
-/** Two leases with a port in common. */
-interface Overlap<L extends PortLease> {
+/** A lease, and the time in which a client holds it. All leases that are compared have their times of one clock. */
+export interface TimedLease extends PortLease {
+  readonly fromMs: number;
+  /** The end, which does not belong to the lease. */
+  readonly untilMs: number;
+}
+
+/** Two leases with a port and a moment in common. */
+interface Overlap<L extends TimedLease> {
+  /** The one that began earlier. */
   readonly first: L;
   readonly second: L;
   /** A port that both leases include. */
@@ -32,10 +40,11 @@ interface Overlap<L extends PortLease> {
 }
 
 /**
- * Finds leases that share ports.
+ * Finds leases that share ports at the same time.
  *
  * It takes O(n log n) time for n leases if all leases of an address have the same offset and PSID-length, as RFC 7597
- * §5.1 expects. Otherwise n is the number of port ranges.
+ * §5.1 expects. Otherwise n is the number of port ranges, and those of one address that have a port in common are compared
+ * with each other, even if they were leased one after another.
  *
  * @param leases Leases in any order, each of a different client.
  * @returns Pairs of leases that share a port. Every lease that shares a port occurs in a pair, but not every two such
@@ -43,11 +52,17 @@ interface Overlap<L extends PortLease> {
  * two leases share a port.
  * @throws {RangeError} When port parameters are out of range.
  */
-export function findOverlaps<L extends PortLease>(leases: readonly L[]): Overlap<L>[] {
-  const sorted = leases.toSorted(
-    (a, b) =>
-      a.address - b.address || a.psidOffset - b.psidOffset || a.psidLength - b.psidLength || a.psid - b.psid,
-  );
+export function findOverlaps<L extends TimedLease>(leases: readonly L[]): Overlap<L>[] {
+  const sorted = leases
+    .filter(({ fromMs, untilMs }) => fromMs < untilMs)
+    .sort(
+      (a, b) =>
+        a.address - b.address ||
+        a.psidOffset - b.psidOffset ||
+        a.psidLength - b.psidLength ||
+        a.psid - b.psid ||
+        a.fromMs - b.fromMs,
+    );
   const overlaps: Overlap<L>[] = [];
   let start = 0;
   while (start < sorted.length) {
@@ -72,37 +87,48 @@ function haveEqualDivision(sharers: readonly PortLease[]): boolean {
   return first.psidOffset === last.psidOffset && first.psidLength === last.psidLength;
 }
 
-/** With one offset and PSID-length, two port sets are equal or disjoint, and equal ones are adjacent in sorted order. */
-function findEqualSets<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
+/**
+ * With one offset and PSID-length, two port sets are equal or disjoint. The leases are sorted by PSID and then by time, so
+ * each is compared with the earlier one of its PSID that lasts longest.
+ */
+function findEqualSets<L extends TimedLease>(sharers: readonly L[]): Overlap<L>[] {
   const overlaps: Overlap<L>[] = [];
-  for (let index = 1; index < sharers.length; index++) {
-    const [first, second] = [sharers[index - 1]!, sharers[index]!];
-    if (first.psid === second.psid)
-      overlaps.push({ first, second, port: portRanges(first, first.psid)[0]!.first });
+  let longest = sharers[0]!;
+  for (const next of sharers.slice(1)) {
+    const isEqual = next.psid === longest.psid;
+    if (isEqual && next.fromMs < longest.untilMs)
+      overlaps.push({ first: longest, second: next, port: portRanges(next, next.psid)[0]!.first });
+    if (!isEqual || next.untilMs > longest.untilMs) longest = next;
   }
   return overlaps;
 }
 
 /**
- * Sweeps over all ranges in the order of their first ports. A range that begins before the furthest end so far overlaps
- * the range with that end.
+ * Sweeps over all ranges in the order of their first ports, and compares each with those before it that have not ended.
  */
-function findCommonRanges<L extends PortLease>(sharers: readonly L[]): Overlap<L>[] {
+function findCommonRanges<L extends TimedLease>(sharers: readonly L[]): Overlap<L>[] {
   const ranges: { readonly lease: L; readonly range: PortRange }[] = sharers
     .flatMap((lease) => portRanges(lease, lease.psid).map((range) => ({ lease, range })))
     .sort((a, b) => a.range.first - b.range.first);
   const named = new Set<L>();
   const overlaps: Overlap<L>[] = [];
-  let furthest = ranges[0]!;
-  for (const current of ranges.slice(1)) {
-    if (current.range.first <= furthest.range.last) {
+  let open: typeof ranges = [];
+  for (const current of ranges) {
+    const port = current.range.first;
+    open = open.filter(({ range }) => range.last >= port);
+    for (const { lease } of open) {
       // Two leases may overlap in thousands of ranges. Report a pair only if it includes a lease not yet reported.
-      if (!named.has(furthest.lease) || !named.has(current.lease)) {
-        overlaps.push({ first: furthest.lease, second: current.lease, port: current.range.first });
-        named.add(furthest.lease).add(current.lease);
-      }
+      if (named.has(lease) && named.has(current.lease)) continue;
+      if (!areSimultaneous(lease, current.lease)) continue;
+      const [first, second] =
+        current.lease.fromMs < lease.fromMs ? [current.lease, lease] : [lease, current.lease];
+      overlaps.push({ first, second, port });
+      named.add(first).add(second);
     }
-    if (current.range.last > furthest.range.last) furthest = current;
+    open.push(current);
   }
   return overlaps;
 }
+
+const areSimultaneous = (a: TimedLease, b: TimedLease): boolean =>
+  a.fromMs < b.untilMs && b.fromMs < a.untilMs;

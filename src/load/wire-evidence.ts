@@ -1,21 +1,19 @@
 /**
  * Computes who certainly held what, and when, from the messages that clients received and sent, and from nothing else.
  *
- * A client holds its lease from the arrival of the ACK. The server cannot have decided before the client first sent its
- * request, so the lease lasts at least its lease time from then. One second is subtracted, because the database counts
- * whole seconds.
+ * A client holds its lease from the arrival of the ACK until {@link leaseEndMs}, counted from when it first sent its request.
+ * A client's own leases follow each other in time, so leases that overlap belong to different clients.
  *
  * @module
  */
-import { groupBy } from "../group-by.ts";
-import { portRanges } from "../portset/port-set.ts";
-import type { PortLease } from "./overlaps.ts";
+import { leaseEndMs } from "./answers.ts";
+import { findOverlaps } from "./overlaps.ts";
+import type { PortLease, TimedLease } from "./overlaps.ts";
 import type { WireRecord } from "./wire-log.ts";
 
 /** A lease as acknowledged to its client, with the time for which the client certainly held it. */
-export interface AcknowledgedLease extends PortLease {
+export interface AcknowledgedLease extends TimedLease {
   readonly client: string;
-  readonly fromMs: number;
   untilMs: number;
 }
 
@@ -65,7 +63,7 @@ export function createWitness(): WireWitness {
   const acknowledge = (record: WireRecord & { readonly is: "ack" }): void => {
     acks++;
     const { client, at, sentAt, address, psidOffset, psidLength, psid, leaseSeconds } = record;
-    const untilMs = sentAt + (leaseSeconds - 1) * 1000;
+    const untilMs = leaseEndMs(sentAt, leaseSeconds);
     const before = open.get(client);
     // Between the end of a lease and the next ACK for the same ports, another client may have held them.
     if (before !== undefined && isSamePair(before, record)) {
@@ -85,7 +83,7 @@ export function createWitness(): WireWitness {
       else end(record.client, record.at);
     },
     settle: (nowMs) => {
-      const evidence = { conflicts: findConflicts(leases), broken, held: [...open.values()], acks };
+      const evidence = { conflicts: findOverlaps(leases), broken, held: [...open.values()], acks };
       for (const { client, untilMs } of evidence.held) if (untilMs <= nowMs) open.delete(client);
       leases = [...open.values()];
       broken = [];
@@ -100,51 +98,5 @@ function isSamePair(a: PortLease, b: PortLease): boolean {
     a.psidOffset === b.psidOffset &&
     a.psidLength === b.psidLength &&
     a.psid === b.psid
-  );
-}
-
-type Conflict = WireEvidence["conflicts"][number];
-
-function findConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
-  const byAddress = groupBy(leases, ({ address }) => address);
-  return [...byAddress.values()].flatMap((sharers) => {
-    const divisions = new Set(sharers.map(({ psidOffset, psidLength }) => `${psidOffset} ${psidLength}`));
-    if (divisions.size > 1) return findPairwiseConflicts(sharers);
-    return [...groupBy(sharers, ({ psid }) => psid).values()].flatMap(findTimeConflicts);
-  });
-}
-
-/** Compares each lease of the same ports with the earlier one that lasts longest. */
-function findTimeConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
-  const [earliest, ...others] = leases.toSorted((a, b) => a.fromMs - b.fromMs);
-  const conflicts: Conflict[] = [];
-  let longest = earliest!;
-  for (const next of others) {
-    if (next.fromMs < longest.untilMs && next.client !== longest.client) {
-      conflicts.push({ first: longest, second: next });
-    }
-    if (next.untilMs > longest.untilMs) longest = next;
-  }
-  return conflicts;
-}
-
-/** Compares every two leases of an address. Needed when PSID-lengths or offsets differ, contrary to RFC 7597 §5.1. */
-function findPairwiseConflicts(leases: readonly AcknowledgedLease[]): Conflict[] {
-  const sorted = leases.toSorted((a, b) => a.fromMs - b.fromMs);
-  return sorted.flatMap((first, index) =>
-    sorted
-      .slice(index + 1)
-      .filter(
-        (second) =>
-          second.fromMs < first.untilMs && second.client !== first.client && sharePorts(first, second),
-      )
-      .map((second) => ({ first, second })),
-  );
-}
-
-function sharePorts(a: AcknowledgedLease, b: AcknowledgedLease): boolean {
-  const ranges = portRanges(b, b.psid);
-  return portRanges(a, a.psid).some((one) =>
-    ranges.some((other) => one.first <= other.last && other.first <= one.last),
   );
 }
