@@ -17,21 +17,25 @@ import { decodeDhcpV4Response } from "../wire/dhcpv6/dhcpv4-query.ts";
 import { encodeHex } from "../wire/hex.ts";
 import { unwrapRelayReply } from "../client/answer.ts";
 import { createLatencies } from "./latencies.ts";
-import { pairAt, storeLease } from "./lease-table.ts";
+import { heldRowsOf, pairAt, storeLease } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import { ackRecordOf, leaseEndMs, leaseSecondsOf, pairOfMessage } from "./answers.ts";
 import { queriesOf } from "./options.ts";
 import type { LoadSettings } from "./options.ts";
 import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
 import type { PackedPair, Queries } from "./queries.ts";
-import type { LoadCounts, LoadResult } from "./result.ts";
+import type { EarlyEnd, LoadCounts, LoadResult } from "./result.ts";
 import type { ConnectedSockets } from "./sockets.ts";
+import { Turns } from "./turns.ts";
 
 /** What an exchange is waiting for. */
 export const phases = { idle: 0, discovering: 1, requesting: 2 } as const;
 
 /** Milliseconds between two looks at the clock, where exchanges begin by it. */
 const paceMs = 5;
+
+/** Most milliseconds between two sweeps, because each also tells the progress. */
+const sweepMsMax = 1000;
 
 /** A phase of a running exchange. */
 export type Phase = (typeof phases)[Exclude<keyof typeof phases, "idle">];
@@ -61,16 +65,13 @@ export class Exchanges {
   /** One message for each slot, `#queries.octetsMax` octets apart. */
   readonly #octets: Uint8Array;
 
-  #nextRow = 0;
-  /** 1 for each client with an exchange in flight. */
-  readonly #isBusy: Uint8Array;
-  #startMs = 0;
-  /** Exchanges that have begun, and those that ended with an ACK. */
-  #begun = 0;
+  readonly #turns: Turns;
+  /** OFFERs that clients accepted, and exchanges that ended with an ACK. */
+  #offers = 0;
   #done = 0;
   #nextCount: number;
   #active = 0;
-  #end: () => void = doNothing;
+  #end: (why: EarlyEnd | undefined) => void = doNothing;
 
   readonly #offer;
   readonly #ack;
@@ -79,6 +80,7 @@ export class Exchanges {
     retransmits: 0,
     naks: 0,
     timeouts: 0,
+    withoutOffer: 0,
     unfinished: 0,
     ignored: 0,
     moved: 0,
@@ -94,7 +96,11 @@ export class Exchanges {
     this.#queries = queriesOf(settings);
     this.#slotBits = Math.ceil(Math.log2(inFlight));
     this.#nextCount = Math.floor(timing.random() * 2 ** 16);
-    this.#isBusy = new Uint8Array(clients);
+    const rows =
+      firstPhase === phases.requesting
+        ? heldRowsOf(leases)
+        : Uint32Array.from({ length: clients }, (_, row) => row);
+    this.#turns = new Turns(settings, rows);
     this.#phase = new Uint8Array(inFlight);
     this.#row = new Uint32Array(inFlight);
     this.#xid = new Uint32Array(inFlight);
@@ -111,27 +117,32 @@ export class Exchanges {
 
   /** Runs until every client has finished its exchange, or the time limit is reached. */
   async run(sockets: ConnectedSockets): Promise<LoadResult> {
-    const { timing, retransmitMs, perSecond, durationMsMax } = this.#settings;
+    const { timing, retransmitMs, perSecond, beginsForMs, durationMsMax, stop } = this.#settings;
     this.#sockets = sockets;
-    this.#startMs = timing.nowMs();
-    const cancelSweep = this.#every(retransmitMs / 4, () => {
+    this.#turns.start();
+    const cancelSweep = this.#every(Math.min(retransmitMs / 4, sweepMsMax), () => {
       this.#sweep();
       this.#tell();
     });
-    const ended = new Promise<void>((resolve) => {
+    const ended = new Promise<EarlyEnd | undefined>((resolve) => {
       this.#end = resolve;
     });
-    const cancelEnd = timing.later(this.#end, durationMsMax);
+    const cancelEnd = timing.later(() => {
+      this.#end("time-limit");
+    }, durationMsMax);
     this.#beginDue();
-    const isPaced = perSecond !== undefined || this.#settings.beginsForMs !== undefined;
+    stop?.addEventListener("abort", this.#beginDue);
+    const isPaced = perSecond !== undefined || beginsForMs !== undefined;
     const cancelPace = isPaced ? this.#every(paceMs, this.#beginDue) : doNothing;
-    await ended;
+    const endedEarly = await ended;
+    stop?.removeEventListener("abort", this.#beginDue);
     for (const cancel of [cancelSweep, cancelPace, cancelEnd]) cancel();
-    this.#counts.unfinished = this.#active + this.#waiting();
+    this.#counts.unfinished = this.#active + this.#turns.unserved;
     this.#tell();
     return {
       leases: this.#leases,
-      elapsedMs: timing.nowMs() - this.#startMs,
+      elapsedMs: this.#turns.elapsedMs,
+      endedEarly,
       offer: this.#offer.summary(),
       ack: this.#ack.summary(),
       exchange: this.#exchange.summary(),
@@ -155,67 +166,33 @@ export class Exchanges {
   }
 
   #tell(): void {
-    const { onProgress, timing } = this.#settings;
-    const elapsedMs = timing.nowMs() - this.#startMs;
-    const goesOn = onProgress?.({
-      elapsedMs,
+    const goesOn = this.#settings.onProgress?.({
+      elapsedMs: this.#turns.elapsedMs,
+      offers: this.#offers,
       done: this.#done,
       inFlight: this.#active,
       counts: this.#counts,
     });
-    if (goesOn === false) this.#end();
+    if (goesOn === false) this.#end("given-up");
   }
 
   /** Begins exchanges in the idle slots, as many as are due by now. Ends the load if none is left. */
   readonly #beginDue = (): void => {
     for (const [slot, phase] of this.#phase.entries()) {
-      if (this.#due() < 1) break;
-      if (phase === phases.idle) this.#begin(slot);
+      if (phase === phases.idle && !this.#beginNext(slot)) break;
     }
-    if (this.#active === 0 && this.#isOver()) this.#end();
+    this.#endIfOver();
   };
 
-  /** @returns How many exchanges should have begun by now and have not. */
-  #due(): number {
-    const { perSecond, timing } = this.#settings;
-    if (this.#isOver()) return 0;
-    if (perSecond === undefined) return Infinity;
-    return 1 + Math.floor(((timing.nowMs() - this.#startMs) * perSecond) / 1000) - this.#begun;
+  #endIfOver(): void {
+    if (this.#active === 0 && this.#turns.isOver) this.#end(this.#turns.earlyEnd);
   }
 
-  /** Whether no exchange begins any more. */
-  #isOver(): boolean {
-    const { beginsForMs, timing } = this.#settings;
-    return beginsForMs === undefined ? this.#waiting() === 0 : timing.nowMs() - this.#startMs >= beginsForMs;
-  }
-
-  /** @returns Clients that have not had their turn, if each has one. */
-  #waiting(): number {
-    return this.#settings.beginsForMs === undefined ? this.#leases.clients - this.#nextRow : 0;
-  }
-
-  /** Picks the next client for an exchange. Returns undefined if every one is done or busy. */
-  #nextClient(): number | undefined {
-    const { clients, isHeld } = this.#leases;
-    const isRenewing = this.#firstPhase === phases.requesting;
-    const isRound = this.#settings.beginsForMs !== undefined;
-    for (let tried = 0; tried < clients; tried++) {
-      if (this.#nextRow === clients) {
-        if (!isRound) return undefined;
-        this.#nextRow = 0;
-      }
-      const row = this.#nextRow++;
-      if (this.#isBusy[row] === 0 && (!isRenewing || isHeld[row] === 1)) return row;
-    }
-    return undefined;
-  }
-
-  #begin(slot: number): void {
-    const row = this.#nextClient();
-    if (row === undefined) return;
+  /** @returns False when no exchange is due. */
+  #beginNext(slot: number): boolean {
+    const row = this.#turns.take();
+    if (row === undefined) return false;
     this.#active++;
-    this.#begun++;
-    this.#isBusy[row] = 1;
     this.#row[slot] = row;
     this.#xid[slot] = this.#nextCount++ * 2 ** this.#slotBits + slot;
     this.#beganMs[slot] = this.#settings.timing.nowMs();
@@ -232,6 +209,7 @@ export class Exchanges {
       );
       this.#enter(slot, phases.requesting, length);
     }
+    return true;
   }
 
   #octetsOf(slot: number): Uint8Array {
@@ -272,6 +250,7 @@ export class Exchanges {
         this.#transmit(slot);
       } else {
         this.#counts.timeouts++;
+        if (phase === phases.discovering) this.#counts.withoutOffer++;
         this.#finish(slot);
       }
     }
@@ -330,6 +309,7 @@ export class Exchanges {
   #onOffer(slot: number, message: DhcpV4Message): boolean {
     const offer = pairOfMessage(message);
     if (offer === undefined) return false;
+    this.#offers++;
     this.#offer.add(this.#settings.timing.nowMs() - this.#phaseMs[slot]!);
     const length = this.#queries.selecting(this.#octetsOf(slot), this.#clientOf(slot), message.xid, offer);
     this.#enter(slot, phases.requesting, length);
@@ -375,9 +355,11 @@ export class Exchanges {
   #finish(slot: number): void {
     this.#phase[slot] = phases.idle;
     this.#active--;
-    this.#isBusy[this.#row[slot]!] = 0;
-    if (this.#due() >= 1) this.#begin(slot);
-    if (this.#active === 0 && this.#isOver()) this.#end();
+    const row = this.#row[slot]!;
+    // A client without a lease has nothing to renew.
+    if (this.#firstPhase === phases.discovering || this.#leases.isHeld[row] === 1) this.#turns.giveBack(row);
+    this.#beginNext(slot);
+    this.#endIfOver();
   }
 }
 

@@ -4,9 +4,10 @@
  * @module
  */
 
-/** Goodput is counted in windows of so many milliseconds, */
+/** Milliseconds of a window in which exchanges are counted. */
 const windowMs = 1000;
-/** each of which begins so many milliseconds after the one before. */
+
+/** Milliseconds between the beginnings of two windows. */
 const binMs = 100;
 
 /** Counts exchanges by the time at which they ended. */

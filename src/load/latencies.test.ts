@@ -6,11 +6,27 @@ describe("createLatencies()", () => {
   test("gives exact percentiles of values added in any order", () => {
     const latencies = createLatencies(200);
     for (let ms = 100; ms >= 1; ms--) latencies.add(ms);
-    expect(latencies.summary()).toEqual({ count: 100, p50Ms: 50, p90Ms: 90, p99Ms: 99, maxMs: 100 });
+    expect(latencies.summary()).toEqual({
+      count: 100,
+      minMs: 1,
+      meanMs: 50.5,
+      p50Ms: 50,
+      p90Ms: 90,
+      p99Ms: 99,
+      maxMs: 100,
+    });
   });
 
   test("summarizes an empty collection as zeros", () => {
-    expect(createLatencies(5).summary()).toEqual({ count: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, maxMs: 0 });
+    expect(createLatencies(5).summary()).toEqual({
+      count: 0,
+      minMs: 0,
+      meanMs: 0,
+      p50Ms: 0,
+      p90Ms: 0,
+      p99Ms: 0,
+      maxMs: 0,
+    });
   });
 
   test("takes more values than were expected", () => {

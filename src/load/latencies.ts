@@ -6,7 +6,7 @@
  *
  * const latencies = createLatencies(1000);
  * latencies.add(1.25);
- * latencies.summary(); // { count: 1, p50Ms: 1.25, p90Ms: 1.25, p99Ms: 1.25, maxMs: 1.25 }
+ * latencies.summary(); // { count: 1, minMs: 1.25, meanMs: 1.25, p50Ms: 1.25, p90Ms: 1.25, p99Ms: 1.25, maxMs: 1.25 }
  * ```
  *
  * @module
@@ -15,6 +15,8 @@
 /** Summary of a collection of latencies; all fields are 0 when it is empty. */
 export interface LatencySummary {
   readonly count: number;
+  readonly minMs: number;
+  readonly meanMs: number;
   readonly p50Ms: number;
   readonly p90Ms: number;
   readonly p99Ms: number;
@@ -48,6 +50,8 @@ export function createLatencies(expected: number): Latencies {
       const sorted = values.slice(0, count).sort();
       return {
         count,
+        minMs: sorted[0] ?? 0,
+        meanMs: count === 0 ? 0 : sorted.reduce((sum, ms) => sum + ms, 0) / count,
         p50Ms: percentile(sorted, 50),
         p90Ms: percentile(sorted, 90),
         p99Ms: percentile(sorted, 99),

@@ -100,6 +100,14 @@ export function leasesOf(table: LeaseTable): ClientLease[] {
   return leases;
 }
 
+/** @returns The rows whose clients hold a lease, in order. */
+export function heldRowsOf({ clients, isHeld }: LeaseTable): Uint32Array {
+  const rows = new Uint32Array(clients);
+  let count = 0;
+  for (let row = 0; row < clients; row++) if (isHeld[row] === 1) rows[count++] = row;
+  return rows.subarray(0, count);
+}
+
 /** @returns The lease in a row, in the form that messages use. */
 export function pairAt(leases: LeaseTable, row: number): PackedPair {
   return {

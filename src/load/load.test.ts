@@ -54,6 +54,7 @@ describe("leaseLoad()", () => {
       retransmits: 0,
       naks: 0,
       timeouts: 0,
+      withoutOffer: 0,
       unfinished: 0,
       ignored: 0,
       moved: 0,
@@ -225,9 +226,51 @@ describe("leaseLoad()", () => {
     const pending = leaseLoad({ ...target, clients: 5, inFlight: 2, durationMsMax: 500, timing });
     await server.next();
     timing.advance(500);
-    const { counts, elapsedMs } = await pending;
+    const { counts, elapsedMs, endedEarly } = await pending;
     expect(counts.unfinished).toBe(5);
-    expect(elapsedMs).toBe(500);
+    expect([elapsedMs, endedEarly]).toEqual([500, "time-limit"]);
+  });
+
+  test("begins no exchange after it was stopped, and finishes those in flight", async () => {
+    const stopping = new AbortController();
+    const target = await listen((query) => {
+      stopping.abort();
+      return answers(query);
+    });
+    const load = { ...target, clients: 50, stop: stopping.signal };
+    const { exchange, counts, endedEarly } = await leaseLoad(load);
+    expect([exchange.count, counts.unfinished, endedEarly]).toEqual([7, 43, "stopped"]);
+    expect((await leaseLoad(load)).counts.unfinished).toBe(50);
+  });
+
+  test("is stopped while it waits for its next exchange", async () => {
+    const timing = createManualTiming();
+    const stopping = new AbortController();
+    const target = await listen(answers);
+    const { exchange, endedEarly } = await leaseLoad({
+      ...target,
+      clients: 5,
+      perSecond: 0.1,
+      timing,
+      stop: stopping.signal,
+      onAck: () => {
+        setImmediate(() => {
+          stopping.abort();
+        });
+      },
+    });
+    expect([exchange.count, endedEarly]).toEqual([1, "stopped"]);
+  });
+
+  test("tells a DISCOVER without an OFFER from a REQUEST without an ACK", async () => {
+    const timing = createManualTiming();
+    const target = await listen((query) =>
+      clientOf(query) === 1 && query.type === MessageType.discover ? answers(query) : [],
+    );
+    const pending = leaseLoad({ ...target, clients: 3, retransmitMs: 1000, triesMax: 1, timing });
+    for (let count = 0; count < 4; count++) await server.next();
+    timing.advance(1000);
+    expect((await pending).counts).toMatchObject({ timeouts: 3, withoutOffer: 2 });
   });
 
   test.each([
@@ -277,6 +320,40 @@ describe("renewLoad() and releaseLoad()", () => {
     const { leases } = await leaseLoad({ ...target, clients: 3 });
     shift = 1;
     expect((await renewLoad(target, leases)).counts.moved).toBe(3);
+  });
+
+  test("renewLoad() lets the clients with a lease take turns, and ends when none is left", async () => {
+    const timing = createManualTiming();
+    let left = 5;
+    const isRefused = (query: ReceivedQuery): boolean =>
+      query.type === MessageType.request && (query.unicast ? left-- <= 0 : clientOf(query) > 1);
+    const target = await listen((query) =>
+      isRefused(query) ? [encodeReply(query, { type: MessageType.nak })] : answers(query),
+    );
+    const { leases } = await leaseLoad({ ...target, clients: 40 });
+    const renewal = await renewLoad({ ...target, beginsForMs: 60_000, timing }, leases);
+    expect(renewal).toMatchObject({ endedEarly: "no-leases", ack: { count: 5 }, counts: { naks: 2 } });
+    const renewers = server.received.filter(({ unicast }) => unicast).map(clientOf);
+    expect(renewers).toHaveLength(7);
+    expect(new Set(renewers)).toEqual(new Set([0, 1]));
+  });
+
+  test("releaseLoad() keeps a rate, and ends when it is stopped", async () => {
+    const timing = createManualTiming();
+    const stopping = new AbortController();
+    const target = await listen(answers);
+    const { leases } = await leaseLoad({ ...target, clients: 40 });
+    const pending = releaseLoad({ ...target, perSecond: 0.5, timing, stop: stopping.signal }, leases);
+    while ((await server.next()).type !== MessageType.release);
+    timing.advance(1999);
+    await new Promise(setImmediate);
+    timing.advance(1);
+    expect((await server.next()).type).toBe(MessageType.release);
+    stopping.abort();
+    await new Promise(setImmediate);
+    timing.advance(10);
+    expect(await pending).toBe(2);
+    expect(leasesOf(leases)).toHaveLength(38);
   });
 
   test("renewLoad() ends immediately when no client holds a lease", async () => {

@@ -15,7 +15,7 @@
  */
 import { loadReleasePauseMs } from "../limits.ts";
 import { encodeHex } from "../wire/hex.ts";
-import { createLeaseTable, pairAt } from "./lease-table.ts";
+import { createLeaseTable, heldRowsOf, pairAt } from "./lease-table.ts";
 import type { LeaseTable } from "./lease-table.ts";
 import { Exchanges, phases } from "./exchanges.ts";
 import type { Phase } from "./exchanges.ts";
@@ -56,11 +56,11 @@ export function renewLoad(
 }
 
 /**
- * Lets clients release their leases, `inFlight` of them every 10 ms. A RELEASE is not answered, so the function cannot
- * tell whether it arrived.
+ * Lets clients release their leases, `inFlight` of them every 10 ms, or fewer if `perSecond` says so. A RELEASE is not
+ * answered, so the function cannot tell whether it arrived.
  *
  * @param options Target and timing. The clients are those of the table.
- * @param leases The leases to release. Afterwards none of them is marked as held.
+ * @param leases The leases to release. Afterwards those that were released are no longer marked as held.
  * @returns The number of RELEASEs sent.
  * @throws {RangeError} When the options are out of range.
  * @throws {Error} When there is no route to the server.
@@ -73,9 +73,11 @@ export async function releaseLoad(
   const settings = settingsOf({ ...options, clients, firstClient });
   const queries = queriesOf(settings);
   const sockets = await openSockets(settings, ignore, ignore);
+  const { timing, inFlight, perSecond = Infinity, stop } = settings;
+  const startMs = timing.nowMs();
   let sent = 0;
-  for (let row = 0; row < clients; row++) {
-    if (leases.isHeld[row] === 0) continue;
+  for (const row of heldRowsOf(leases)) {
+    if (stop?.aborted === true) break;
     const client = encodeHex(identifierOfClient(firstClient + row));
     settings.wireLog?.({ is: "release", client, at: Date.now() });
     // The operating system may not have sent the previous messages yet, so each one gets its own octets.
@@ -84,9 +86,11 @@ export async function releaseLoad(
     sockets.send(sent, octets, 0, length);
     leases.isHeld[row] = 0;
     sent++;
-    if (sent % settings.inFlight === 0) await pause(settings.timing, loadReleasePauseMs);
+    const earlyMs = startMs + (sent * 1000) / perSecond - timing.nowMs();
+    const pauseMs = Math.max(sent % inFlight === 0 ? loadReleasePauseMs : 0, earlyMs);
+    if (pauseMs > 0) await pause(timing, pauseMs, stop);
   }
-  await pause(settings.timing, loadReleasePauseMs);
+  await pause(timing, loadReleasePauseMs);
   sockets.close();
   return sent;
 }
@@ -95,9 +99,15 @@ function ignore(): void {
   // Datagrams and socket errors after a RELEASE have no effect.
 }
 
-function pause({ later }: Timing, ms: number): Promise<void> {
+function pause({ later }: Timing, ms: number, stop?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    later(resolve, ms);
+    const end = (): void => {
+      cancel();
+      stop?.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = later(end, ms);
+    stop?.addEventListener("abort", end);
   });
 }
 

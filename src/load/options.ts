@@ -16,6 +16,8 @@ import type { WireLog } from "./wire-log.ts";
 /** How far a load is. */
 export interface LoadProgress {
   readonly elapsedMs: number;
+  /** OFFERs that clients accepted. */
+  readonly offers: number;
   /** Exchanges that ended with an ACK. */
   readonly done: number;
   readonly inFlight: number;
@@ -63,6 +65,8 @@ export interface LoadOptions {
   readonly onAck?: (() => void) | undefined;
   /** Called now and then, and at the end. If it returns false, the load ends early. */
   readonly onProgress?: ((progress: LoadProgress) => boolean) | undefined;
+  /** Once it is aborted, no exchange begins any more, and the load ends with those in flight. */
+  readonly stop?: AbortSignal | undefined;
   /** Receives a record of each event, timed by the clock of this machine. Default: no records. */
   readonly wireLog?: WireLog | undefined;
 }

@@ -6,10 +6,21 @@
 import type { LatencySummary } from "./latencies.ts";
 import type { LeaseTable } from "./lease-table.ts";
 
+/**
+ * Why a load ended before all its exchanges did:
+ *
+ * - `time-limit`: `durationMsMax` passed.
+ * - `given-up`: `onProgress` returned false.
+ * - `stopped`: `stop` was aborted.
+ * - `no-leases`: no client was left that has a lease to renew.
+ */
+export type EarlyEnd = "time-limit" | "given-up" | "stopped" | "no-leases";
+
 /** Result of a load. */
 export interface LoadResult {
   readonly leases: LeaseTable;
   readonly elapsedMs: number;
+  readonly endedEarly: EarlyEnd | undefined;
   /** From DISCOVER to OFFER. */
   readonly offer: LatencySummary;
   /** From REQUEST to ACK. */
@@ -27,6 +38,8 @@ export interface LoadCounts {
   naks: number;
   /** Exchanges that got no answer to any of their transmissions. */
   timeouts: number;
+  /** Those of them whose DISCOVER got no OFFER; the others are without an ACK. */
+  withoutOffer: number;
   /** Clients that had not finished, or not even started, when the load ended. */
   unfinished: number;
   /** Datagrams that answered no exchange: late, repeated, for another client, or malformed. */

@@ -37,6 +37,7 @@ const noCounts: LoadCounts = {
   retransmits: 0,
   naks: 0,
   timeouts: 0,
+  withoutOffer: 0,
   unfinished: 0,
   ignored: 0,
   moved: 0,

@@ -20,14 +20,24 @@ interface Figures {
 function roundOf(figures: Figures = {}): Round {
   const { rate = 1000, allocatorCpu = 1, relayCpu = 1, generatorCpu = 1, p99Ms = 10 } = figures;
   const { timeouts = 0, unfinished = 0, violations = [] } = figures;
-  const latency = { count: 1000, p50Ms: 5, p90Ms: p99Ms, p99Ms, maxMs: 20 };
+  const latency = { count: 1000, minMs: 1, meanMs: 5, p50Ms: 5, p90Ms: p99Ms, p99Ms, maxMs: 20 };
   return {
     exchangesPerSecond: rate,
     elapsedSeconds: 1000 / rate,
     offer: latency,
     ack: latency,
     exchange: latency,
-    counts: { retransmits: 0, naks: 0, timeouts, unfinished, ignored: 0, moved: 0, lost: 0, socketErrors: 0 },
+    counts: {
+      retransmits: 0,
+      naks: 0,
+      timeouts,
+      withoutOffer: 0,
+      unfinished,
+      ignored: 0,
+      moved: 0,
+      lost: 0,
+      socketErrors: 0,
+    },
     processes: {
       allocator: { cpuSeconds: allocatorCpu, peakMiB: 100 },
       relay: { cpuSeconds: relayCpu, peakMiB: 100 },
