@@ -15,10 +15,10 @@ import {
   listenOption,
 } from "../../relay/config/listener-flags.ts";
 import type { ListenerInput } from "../../relay/config/listener-flags.ts";
+import type { Endpoint } from "../../relay/endpoint.ts";
 import { startRelay } from "../../relay/relay.ts";
 import { tryListeners } from "../../relay/sockets/listener.ts";
 import { parseDeclaration } from "../declaration/declaration.ts";
-import { defaultRelay } from "../defaults.ts";
 import { addLogFlags } from "../log/options.ts";
 import type { LogFlags } from "../log/options.ts";
 import { printNote } from "../program-output.ts";
@@ -44,6 +44,7 @@ import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
 import { createServiceLog } from "./service-log.ts";
 import { invocationOf } from "./invocation.ts";
+import { clientFlagsFor } from "./next-step.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
 
 interface Options extends HousekeepingFlags, LogFlags {
@@ -108,18 +109,16 @@ async function runStart(options: Options): Promise<void> {
     await allocator.close();
     log.info({ counters: allocator.counters.snapshot() }, "stopped");
   });
-  printNextStep(relay.addresses[0]!);
+  printNextStep(relay.addresses);
 }
 
 /** Tells a newcomer which command to run next. */
-function printNextStep({ address, port }: { readonly address: string; readonly port: number }): void {
-  const isDefault = address === defaultRelay.address && port === defaultRelay.port;
-  const flags = isDefault ? "" : ` --server ${address} --port ${port}`;
+function printNextStep(listeners: readonly Endpoint[]): void {
   // A closed standard output does not stop the service.
   printNote(`
 Apportion is running. In a second terminal:
 
-  ${invocationOf("client")} lease${flags}
+  ${invocationOf("client")} lease${clientFlagsFor(listeners)}
 
 `);
 }
