@@ -199,6 +199,15 @@ describe("apportion client", () => {
     expect(types).toEqual([MessageType.discover, MessageType.request, MessageType.decline]);
   });
 
+  test("a local port that is in use is named, and exits with 1", async () => {
+    const port = String(server.port);
+    expect(await run("lease", "--local-port", port)).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `Cannot send from --local-port ${port}: found it in use (EADDRINUSE), expected a port that no other socket uses: end the program that has it, or choose another port\n`,
+    });
+  });
+
   test.each([
     [["--port", "0"], "option '--port <port>' argument '0' is invalid. Expected an integer from 1 to 65535."],
     [["--port", "1e3"], "argument '1e3' is invalid"],
@@ -206,6 +215,8 @@ describe("apportion client", () => {
     [["--client-id", "f"], `Expected 2 to ${clientIdentifierOctetsMax} octets in hexadecimal.`],
     [["--server", "192.0.2.1"], "argument '192.0.2.1' is invalid. Expected an IPv6 address"],
     [["--server", "ff02::1:2"], "Cannot use --server ff02::1:2: found no --interface"],
+    [["--server", "fe80::1"], "found no --interface, and no %INTERFACE after the address"],
+    [["--server", "fe80::1%none0"], "Cannot use --server fe80::1%none0: found no such interface"],
     [["--hint-psid-length", "17"], "Expected an integer from 0 to 16."],
     [["--hint-psid", "1"], "Cannot use --hint-psid: found no --hint-psid-length, expected both"],
     [["--hint-psid-length", "4", "--hint-psid", "16"], "found 16, expected at most 15"],

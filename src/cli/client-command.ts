@@ -23,7 +23,7 @@ import {
 import type { Extension, Outcome, Session } from "../client/session.ts";
 import { loadState, storeLease } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
-import { exitCodes, UsageError } from "../failure.ts";
+import { exitCodeOf, exitCodes, UsageError } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
@@ -33,12 +33,12 @@ import {
   addCommonOptions,
   addInformOptions,
   addLeaseOptions,
-  assertReachable,
   hintOf,
   profileOf,
   relayOf,
 } from "./client-options.ts";
 import type { CommonOptions, InformOptions, LeaseOptions } from "./client-options.ts";
+import { serverTargetOf } from "./server-target.ts";
 
 /** The command's access to the process. Tests replace it. */
 interface ClientIo {
@@ -114,7 +114,8 @@ async function runCommand<O extends CommonOptions>(
     // System errors of the network (EADDRNOTAVAIL, ENETUNREACH, …) have a `syscall`. So do those of files, which also
     // have a `path`.
     const isNetwork = "syscall" in error && !("path" in error);
-    io.setExitCode(isNetwork ? exitCodes.unreachable : exitCodes.usage);
+    const code = isNetwork ? exitCodes.unreachable : exitCodes.usage;
+    io.setExitCode("exitCode" in error ? exitCodeOf(error) : code);
   }
 }
 
@@ -124,13 +125,11 @@ async function withClient<O extends CommonOptions>(
   run: (client: Client<O>) => Promise<number>,
   io: ClientIo,
 ): Promise<number> {
-  assertReachable(options);
+  const target = { ...serverTargetOf(options), localPort: options.localPort };
   const profile = profileOf(options);
   const relay = relayOf(options);
   const clientIdentifier = encodeHex(profile.clientIdentifier);
   const stored = (await loadState(options.state)).get(clientIdentifier);
-  const { server, port, interface: interfaceName, localPort } = options;
-  const target = { server, port, interfaceName, localPort };
   const source = relay === undefined ? await findSourceAddress(target) : formatIPv6(relay.peerAddress);
   const link = await openLink(target);
   const leaseOptions: Partial<LeaseOptions> = options;

@@ -3,13 +3,11 @@
  *
  * @module
  */
-import { networkInterfaces } from "node:os";
 import { Option } from "commander";
 import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
 import { parseClientIdentifier } from "../declaration/reservation-declaration.ts";
-import { defaultRelay } from "../defaults.ts";
 import {
   clientIdentifierOctetsMax,
   clientOfferWaitSecondsMax,
@@ -30,15 +28,14 @@ import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import { encodeDuidLl } from "../wire/duid.ts";
 import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
-import { isLinkLocal, isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
+import { parseIPv6 } from "../wire/ipv6-address.ts";
 import { parseWholeNumber } from "../wire/number.ts";
 import { argument, decimal, integer } from "./argument-parsers.ts";
+import { addServerOptions } from "./server-target.ts";
+import type { ServerFlags } from "./server-target.ts";
 
 /** Flags of every command. */
-export interface CommonOptions {
-  readonly server: string;
-  readonly port: number;
-  readonly interface?: string;
+export interface CommonOptions extends ServerFlags {
   readonly localPort: number;
   readonly mac: Uint8Array;
   readonly iaid: number;
@@ -107,28 +104,9 @@ function parseRemoteId(value: string): RemoteId {
   return { enterprise: number, remoteId: encodeText(id) };
 }
 
-/** Checks that the text is an IPv6 address and returns it unchanged, because sockets take addresses as text. */
-function serverAddress(value: string): string {
-  ipv6(value);
-  return value;
-}
-
 /** Adds the flags that all commands share. */
 export function addCommonOptions(command: Command): Command {
-  return command
-    .option(
-      "--server <address>",
-      "IPv6 address of the server or relay, or a multicast group",
-      serverAddress,
-      defaultRelay.address,
-    )
-    .option(
-      "--port <port>",
-      "UDP port of the server or relay; 547 outside a demo",
-      integer(1, 65_535),
-      defaultRelay.port,
-    )
-    .option("--interface <name>", "interface to send from; required for multicast and link-local addresses")
+  return addServerOptions(command)
     .option(
       "--local-port <port>",
       "UDP port to send from; 546 for servers that answer only there, 0 for any",
@@ -263,7 +241,9 @@ function linkLocalOf(hardware: Uint8Array): Uint8Array {
  *
  * @throws {RangeError} When flags contradict each other, or the PSID does not fit in the PSID-length.
  */
-export function hintOf(options: LeaseOptions): Hint {
+export function hintOf(
+  options: Pick<LeaseOptions, "full" | "hintAddress" | "hintPsidLength" | "hintPsidOffset" | "hintPsid">,
+): Hint {
   const { hintAddress: address, hintPsidLength: psidLength, hintPsidOffset, hintPsid } = options;
   if (psidLength === undefined) {
     for (const [flag, value] of Object.entries({
@@ -286,19 +266,4 @@ export function hintOf(options: LeaseOptions): Hint {
     );
   }
   return { address, portParams: { psidOffset, psidLength, psid } };
-}
-
-/** @throws {RangeError} When the server address is multicast or link-local, and `--interface` is missing. */
-export function assertReachable({ server, interface: interfaceName }: CommonOptions): void {
-  const address = parseIPv6(server);
-  if (interfaceName === undefined && (isMulticast(address) || isLinkLocal(address))) {
-    throw new RangeError(
-      `Cannot use --server ${server}: found no --interface, expected one for a multicast or link-local address`,
-    );
-  }
-  if (interfaceName !== undefined && networkInterfaces()[interfaceName] === undefined) {
-    throw new RangeError(
-      `Cannot use --interface ${interfaceName}: found no such interface, expected one that is up and has an address`,
-    );
-  }
 }

@@ -13,7 +13,7 @@
  */
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
-import { lookupNothing } from "../udp-socket.ts";
+import { bindLocalPort, lookupNothing } from "../udp-socket.ts";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
 
 /** Where a client sends its queries, and from which interface and port. */
@@ -52,7 +52,8 @@ export interface Link {
  *
  * @param target The server, and what to send from.
  * @throws {SyntaxError} When the server is not an IPv6 address.
- * @throws {Error} When the socket can't be bound, or the interface does not exist.
+ * @throws {LocalPortError} When the local port is in use, or may not be used.
+ * @throws {Error} When the interface does not exist.
  */
 export async function openLink({ server, port, interfaceName, localPort = 0 }: LinkTarget): Promise<Link> {
   const isGroup = isMulticast(parseIPv6(server));
@@ -92,13 +93,7 @@ export async function openLink({ server, port, interfaceName, localPort = 0 }: L
 async function bindSocket(port: number): Promise<Socket> {
   const socket = createSocket({ type: "udp6", lookup: lookupNothing });
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      socket.bind(port, () => {
-        socket.off("error", reject);
-        resolve();
-      });
-    });
+    await bindLocalPort(socket, port);
   } catch (error) {
     socket.close();
     throw error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { networkInterfaces } from "node:os";
 import { admin, allocator, migrations, newer, notDatabase, usage } from "./rows.ts";
 import type { Row } from "./rows.ts";
 
@@ -132,11 +133,11 @@ export const commandRows: readonly Row[] = [
   },
   {
     command: "apportion client lease --server 192.0.2.1",
-    line: `${usage} --server: found "192.0.2.1", expected an IPv6 address such as 2001:db8::1`,
+    line: `${usage} --server: found "192.0.2.1", expected an IPv6 address such as 2001:db8::1, or fe80::1%eth1`,
   },
   {
     command: "apportion client lease --server ff02::1:2 --interface none0",
-    line: "Cannot use --interface none0: found no such interface, expected one that is up and has an address",
+    line: `Cannot use --interface none0: found no such interface, expected one that is up and has an address: ${Object.keys(networkInterfaces()).join(", ")}`,
   },
   {
     command: "apportion client lease --state FOLDER/folder",
