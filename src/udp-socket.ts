@@ -46,6 +46,23 @@ export async function bindLocalPort(socket: Socket, port: number): Promise<void>
 }
 
 /**
+ * Connects a socket to an address. Without a callback, Node emits an error; it would pass it to the callback, whose type has
+ * no parameter.
+ *
+ * @throws {Error} When there is no route.
+ */
+export function connectSocket(socket: Socket, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve();
+    });
+    socket.connect(port, host);
+  });
+}
+
+/**
  * Asks for a larger receive buffer. A smaller one than wanted is worth a warning, not an end.
  *
  * @param octets What is wanted.

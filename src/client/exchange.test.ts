@@ -12,7 +12,7 @@ import { gatheredOffersMax } from "../limits.ts";
 import { decodeHex } from "../wire/hex.ts";
 import type { Expected } from "./answer.ts";
 import { exchange, retransmissionDelayMs } from "./exchange.ts";
-import { openLink } from "./link.ts";
+import { findSourceAddress, openLink } from "./link.ts";
 import type { Link } from "./link.ts";
 import { encodeDiscover, parameterRequestList } from "./query.ts";
 import type { ClientProfile } from "./query.ts";
@@ -145,6 +145,10 @@ describe("exchange()", () => {
     const { answers } = await exchange(link, discover, expected, { ...options, gatherMs: 10_000 });
     expect(answers.length).toBe(gatheredOffersMax);
   });
+});
+
+test("findSourceAddress() rejects a server to which there is no route", async () => {
+  await expect(findSourceAddress({ server: "fe80::1", port: 547 })).rejects.toThrow("connect EINVAL");
 });
 
 describe("openLink()", () => {

@@ -13,7 +13,7 @@
  */
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
-import { bindLocalPort, lookupNothing } from "../udp-socket.ts";
+import { bindLocalPort, connectSocket, lookupNothing } from "../udp-socket.ts";
 import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
 
 /** Where a client sends its queries, and from which interface and port. */
@@ -116,13 +116,7 @@ async function bindSocket(port: number): Promise<Socket> {
 export async function findSourceAddress({ server, port, interfaceName }: LinkTarget): Promise<string> {
   const socket = createSocket("udp6");
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      const host = interfaceName === undefined ? server : `${server}%${interfaceName}`;
-      socket.connect(port, host, () => {
-        resolve();
-      });
-    });
+    await connectSocket(socket, port, interfaceName === undefined ? server : `${server}%${interfaceName}`);
     return socket.address().address.replace(/%.*$/, "");
   } finally {
     socket.close();

@@ -25,7 +25,7 @@ import type { LoadSettings } from "./options.ts";
 import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
 import type { PackedPair, Queries } from "./queries.ts";
 import type { EarlyEnd, LoadCounts, LoadResult } from "./result.ts";
-import type { ConnectedSockets } from "./sockets.ts";
+import type { LoadSockets } from "./sockets.ts";
 import { Turns } from "./turns.ts";
 
 /** What an exchange is waiting for. */
@@ -50,7 +50,7 @@ export class Exchanges {
   readonly #leases: LeaseTable;
   readonly #firstPhase: Phase;
   readonly #queries: Queries;
-  #sockets: ConnectedSockets | undefined;
+  #sockets: LoadSockets | undefined;
 
   readonly #slotBits: number;
   readonly #phase: Uint8Array;
@@ -116,7 +116,7 @@ export class Exchanges {
   }
 
   /** Runs until every client has finished its exchange, or the time limit is reached. */
-  async run(sockets: ConnectedSockets): Promise<LoadResult> {
+  async run(sockets: LoadSockets): Promise<LoadResult> {
     const { timing, retransmitMs, perSecond, beginsForMs, durationMsMax, stop } = this.#settings;
     this.#sockets = sockets;
     this.#turns.start();

@@ -158,6 +158,34 @@ describe("leaseLoad()", () => {
     expect(formatIPv6(server.received[0]!.path[0]!.linkAddress)).toBe("2001:db8:a::1");
   });
 
+  test("names a line for each client", async () => {
+    const target = await listen(answers);
+    const relay = {
+      hopCount: 0,
+      linkAddress: parseIPv6("2001:db8:a::1"),
+      peerAddress: parseIPv6("fe80::1"),
+      options: [],
+    };
+    const line = { code: 18, prefix: new TextEncoder().encode("line-") };
+    const { exchange } = await leaseLoad({ ...target, clients: 3, firstClient: 4_294_967_290, relay, line });
+    expect(exchange.count).toBe(3);
+    const lines = server.received.map(({ path }) => new TextDecoder().decode(path[0]!.options[0]!.data));
+    expect([...new Set(lines)].sort()).toEqual(["line-4294967290", "line-4294967291", "line-4294967292"]);
+    for (const { path, message } of server.received) {
+      const client = clientOfIdentifier(message.options.get(61)!)!;
+      expect(new TextDecoder().decode(path[0]!.options[0]!.data)).toBe(`line-${client}`);
+    }
+  });
+
+  test("rejects a server to which there is no route, and a local port that is in use", async () => {
+    const target = await listen(answers);
+    const load = { ...target, clients: 1 };
+    await expect(leaseLoad({ ...load, server: "fe80::1" })).rejects.toThrow("connect EINVAL");
+    await expect(leaseLoad({ ...load, localPort: target.port })).rejects.toThrow(
+      `Cannot send from --local-port ${target.port}: found it in use (EADDRINUSE)`,
+    );
+  });
+
   test("counts NAKs, and refused clients hold no lease", async () => {
     const target = await listen((query) =>
       query.type === MessageType.request && clientOf(query) % 2 === 1

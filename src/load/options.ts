@@ -7,7 +7,7 @@ import { loadClientsMax, loadExchangesMax, loadSocketsMax, loadTriesMax } from "
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
 import type { Hint } from "../client/query.ts";
 import { createQueries } from "./queries.ts";
-import type { Queries } from "./queries.ts";
+import type { LineOption, Queries } from "./queries.ts";
 import type { LoadCounts } from "./result.ts";
 import { systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
@@ -26,10 +26,12 @@ export interface LoadProgress {
 
 /** Options of a load. */
 export interface LoadOptions {
-  /** IPv6 address of the server or relay. */
+  /** IPv6 address of the server or relay, or of a multicast group, without a zone. */
   readonly server: string;
   /** UDP port of the server or relay. */
   readonly port: number;
+  /** Name of the interface to send from; required for a link-local address or a group. Default: the system chooses. */
+  readonly interfaceName?: string | undefined;
   /** Number of clients, 1 to 2^32. */
   readonly clients: number;
   /** Number of the first client. Each number is a different client identity. Default: 0. */
@@ -54,6 +56,8 @@ export interface LoadOptions {
   readonly optionRequest?: readonly number[];
   /** The RELAY-FORW level to send in. Default: bare queries. */
   readonly relay?: RelayLevel | undefined;
+  /** The option of that level that names each client's line; only with `relay`. Default: all clients share a line. */
+  readonly line?: LineOption | undefined;
   /** Milliseconds before the first retransmission; the delay doubles each time. Default: 1000. */
   readonly retransmitMs?: number;
   /** Number of transmissions of a message before its client gives up, 1 to 10. Default: 5. */
@@ -109,6 +113,6 @@ export function settingsOf(options: LoadOptions): LoadSettings {
 }
 
 /** Prepares the message templates of a load. */
-export function queriesOf({ sharesPorts, optionRequest, hint, relay }: LoadSettings): Queries {
-  return createQueries({ sharesPorts, optionRequest, hint, relay });
+export function queriesOf({ sharesPorts, optionRequest, hint, relay, line }: LoadSettings): Queries {
+  return createQueries({ sharesPorts, optionRequest, hint, relay, line });
 }

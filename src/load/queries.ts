@@ -31,6 +31,15 @@ interface Profile {
   readonly hint: Hint;
   /** The RELAY-FORW level around each query, as if one relay served all clients; undefined sends bare queries. */
   readonly relay: RelayLevel | undefined;
+  /** With `relay`: the option that names each client's line. */
+  readonly line: LineOption | undefined;
+}
+
+/** A relay option that names the line of each client: a text, and then the client's number with ten digits. */
+export interface LineOption {
+  readonly code: number;
+  /** What stands before the number. */
+  readonly prefix: Uint8Array;
 }
 
 /** A lease, packed in the form that messages use. */
@@ -60,6 +69,10 @@ const clientIdentifier = encodeClientIdentifier({ iaid: 1, duid: encodeDuidLl(ha
 const numberInIdentifier = clientIdentifier.length - 4;
 const numberInHardware = hardwareAddress.length - 4;
 
+/** Digits of the largest client number, 2^32 - 1. */
+const lineDigits = 10;
+const zero = 0x30;
+
 /** @returns The number of the client that an option 61 identifies; undefined when it is not a client of a load. */
 export function clientOfIdentifier(data: Uint8Array): number | undefined {
   if (data.length !== clientIdentifier.length) return undefined;
@@ -75,7 +88,7 @@ export function identifierOfClient(client: number): Uint8Array {
 }
 
 /** Prepares the templates of all messages. */
-export function createQueries({ sharesPorts, optionRequest, hint, relay }: Profile): Queries {
+export function createQueries({ sharesPorts, optionRequest, hint, relay, line }: Profile): Queries {
   const profile: ClientProfile = {
     clientIdentifier,
     hardwareAddress,
@@ -83,9 +96,11 @@ export function createQueries({ sharesPorts, optionRequest, hint, relay }: Profi
     optionRequest,
     leaseSeconds: undefined,
   };
+  const level = relay === undefined || line === undefined ? relay : withLine(relay, line);
   const template = (query: Uint8Array): QueryTemplate =>
     createQueryTemplate(
-      relay === undefined ? query : encodeRelayMessage(MessageType6.relayForward, relay, query),
+      level === undefined ? query : encodeRelayMessage(MessageType6.relayForward, level, query),
+      line?.code,
     );
   const parts = { xid: 0, softwire: undefined };
   const discover = template(encodeDiscover(profile, { xid: 0, hint }));
@@ -105,6 +120,12 @@ export function createQueries({ sharesPorts, optionRequest, hint, relay }: Profi
     renewing: (into, client, xid, lease) => writeFor(renewing, into, client, xid, lease),
     release: (into, client, xid, lease) => writeFor(release, into, client, xid, lease),
   };
+}
+
+function withLine(relay: RelayLevel, { code, prefix }: LineOption): RelayLevel {
+  const data = new Uint8Array(prefix.length + lineDigits);
+  data.set(prefix);
+  return { ...relay, options: [...relay.options, { code, data }] };
 }
 
 const noPair = { address: 0, serverIdentifier: 0 };
@@ -133,5 +154,15 @@ function writeQuery(template: QueryTemplate, into: Uint8Array, client: number, x
   writeUint32(into, template.xid, xid);
   writeUint32(into, template.chaddr + numberInHardware, client);
   writeUint32(into, template.options.get(OptionCode.clientIdentifier)! + numberInIdentifier, client);
+  if (template.lineEnd !== undefined) writeLineNumber(into, template.lineEnd, client);
   return template.octets.length;
+}
+
+/** Writes the digits from the last to the first: formatting a text for each message would take longer. */
+function writeLineNumber(into: Uint8Array, end: number, client: number): void {
+  let rest = client;
+  for (let at = end - 1; at >= end - lineDigits; at--) {
+    into[at] = zero + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
 }

@@ -23,6 +23,8 @@ export interface QueryTemplate {
   readonly chaddr: number;
   /** Offsets of the data of DHCPv4 options, by code. */
   readonly options: ReadonlyMap<number, number>;
+  /** Offset after the data of the relay option that names the line; undefined without one. */
+  readonly lineEnd: number | undefined;
 }
 
 const xidOffset = 4;
@@ -33,11 +35,13 @@ const ciaddrOffset = 12;
  * field.
  *
  * @param octets A DHCPV4-QUERY, or RELAY-FORW around one.
+ * @param lineCode Code of the relay option that names the line of the client.
  * @throws {DecodeError} When the octets are anything else.
  */
-export function createQueryTemplate(octets: Uint8Array): QueryTemplate {
-  const isRelayed = octets[0] === MessageType6.relayForward;
-  const query = isRelayed ? decodeRelayPath(octets).message : octets;
+export function createQueryTemplate(octets: Uint8Array, lineCode?: number): QueryTemplate {
+  const relayed = octets[0] === MessageType6.relayForward ? decodeRelayPath(octets) : undefined;
+  const query = relayed?.message ?? octets;
+  const line = relayed?.path[0]?.options.find(({ code }) => code === lineCode)?.data;
   const { dhcpv4 } = decodeDhcpV4Query(query);
   const { chaddr, options } = decodeDhcpV4(dhcpv4);
   const placeOf = (view: Uint8Array): number => view.byteOffset - octets.byteOffset;
@@ -47,5 +51,6 @@ export function createQueryTemplate(octets: Uint8Array): QueryTemplate {
     ciaddr: placeOf(dhcpv4) + ciaddrOffset,
     chaddr: placeOf(chaddr),
     options: new Map(Array.from(options, ([code, data]) => [code, placeOf(data)])),
+    lineEnd: line === undefined ? undefined : placeOf(line) + line.length,
   };
 }
