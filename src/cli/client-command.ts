@@ -110,10 +110,11 @@ async function runCommand<O extends CommonOptions>(
     io.setExitCode(await withClient(name, options, run, io));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    io.stderr(`${error.message}\n`);
     // System errors of the network (EADDRNOTAVAIL, ENETUNREACH, …) have a `syscall`. So do those of files, which also
     // have a `path`.
     const isNetwork = "syscall" in error && !("path" in error);
+    const { server, port } = options;
+    io.stderr(`${isNetwork ? `Cannot reach ${server} port ${port}: ` : ""}${error.message}\n`);
     const code = isNetwork ? exitCodes.unreachable : exitCodes.usage;
     io.setExitCode("exitCode" in error ? exitCodeOf(error) : code);
   }

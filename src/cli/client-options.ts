@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { parameterRequestList, softwireOptionRequest } from "../client/query.ts";
 import type { ClientProfile, Hint } from "../client/query.ts";
 import { parseClientIdentifier } from "../declaration/reservation-declaration.ts";
+import { UsageError } from "../failure.ts";
 import {
   clientIdentifierOctetsMax,
   clientOfferWaitSecondsMax,
@@ -74,7 +75,7 @@ export interface InformOptions extends CommonOptions {
 const defaultMac = Uint8Array.of(2, 0, 0, 0, 0, 1);
 
 /** IANA enterprise number for examples (RFC 5612). */
-const exampleEnterprise = 32_473;
+export const exampleEnterprise = 32_473;
 
 const secondsUpTo = (max: number) => decimal(0, max);
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
@@ -239,7 +240,7 @@ function linkLocalOf(hardware: Uint8Array): Uint8Array {
 /**
  * Makes the hint of a DISCOVER: the address and port set that it requests.
  *
- * @throws {RangeError} When flags contradict each other, or the PSID does not fit in the PSID-length.
+ * @throws {UsageError} When flags contradict each other, or the PSID does not fit in the PSID-length.
  */
 export function hintOf(
   options: Pick<LeaseOptions, "full" | "hintAddress" | "hintPsidLength" | "hintPsidOffset" | "hintPsid">,
@@ -251,19 +252,27 @@ export function hintOf(
       "--hint-psid-offset": hintPsidOffset,
     })) {
       if (value !== undefined)
-        throw new RangeError(`Cannot use ${flag}: found no --hint-psid-length, expected both`);
+        throw new UsageError(`Cannot use ${flag}: found no --hint-psid-length, expected both`);
     }
     return { address };
   }
   if (options.full === true) {
-    throw new RangeError("Cannot use --hint-psid-length: found --full, expected only one of them");
+    throw new UsageError("Cannot use --hint-psid-length: found --full, expected only one of them");
   }
   const [psidOffset, psid] = [hintPsidOffset ?? 0, hintPsid ?? 0];
-  assertPortSetParams({ psidOffset, psidLength });
+  assertDivision({ psidOffset, psidLength });
   if (psid >= 2 ** psidLength) {
-    throw new RangeError(
+    throw new UsageError(
       `Cannot use --hint-psid: found ${psid}, expected at most ${2 ** psidLength - 1} for PSID-length ${psidLength}`,
     );
   }
   return { address, portParams: { psidOffset, psidLength, psid } };
+}
+
+function assertDivision(params: { readonly psidOffset: number; readonly psidLength: number }): void {
+  try {
+    assertPortSetParams(params);
+  } catch (error) {
+    throw new UsageError(`Cannot use --hint-psid-length: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -54,12 +54,22 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "client decline": client,
   "client inform": { examples: [["--address 192.0.2.18", "for a client that has an address"]] },
   load: {
-    notes: ["It ends with 1 if two clients have a port in common, or a renewal changed the pair."],
+    notes: [
+      "It ends with 0 if an exchange succeeded, 1 if all were refused, and 3 if none was answered. It also ends with 1 if " +
+        "two clients had a port in common at the same time, a renewal (--mode renew) was answered with another pair, or " +
+        "--drops-max is exceeded.",
+      "SIGINT or SIGTERM lets the exchanges in flight end, and then prints the report. A second signal ends it at once.",
+    ],
     examples: [
       ["--clients 10000 --in-flight 512", "new leases of a relay on this host, as fast as they come"],
       ["--mode renew --clients 2000 --rate 200 --for 10m", "200 renewals a second"],
       ["--avalanche --clients 50000 --server 2001:db8::547 --port 547 --relay 2001:db8:1::1", "a power cut"],
       ["--full --loss 5 --json", "full addresses, with 5 % of the datagrams lost"],
+      ["--server ff02::1:2 --port 547 --local-port 546 --interface eth1", "the relays of a link"],
+      [
+        "--relay 2001:db8:1::1 --line interface-id --drops-max 1",
+        "a line for each client; 1 % may be dropped",
+      ],
     ],
   },
   admin: {

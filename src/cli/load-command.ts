@@ -4,21 +4,22 @@
  * @module
  */
 import { Command } from "commander";
-import { exitCodes, UnreachableError, UsageError } from "../failure.ts";
+import { UnreachableError } from "../failure.ts";
 import { createGoodput } from "../load/goodput.ts";
-import type { Goodput } from "../load/goodput.ts";
-import { leasesOf } from "../load/lease-table.ts";
+import { heldRowsOf, leasesOf } from "../load/lease-table.ts";
 import { leaseLoad, releaseLoad, renewLoad } from "../load/load.ts";
-import type { LoadOptions, LoadProgress } from "../load/options.ts";
+import type { LoadOptions } from "../load/options.ts";
 import { findOverlaps } from "../load/overlaps.ts";
 import type { LoadResult } from "../load/result.ts";
 import { print, printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
-import { addLoadOptions, loadOptionsOf } from "./load-options.ts";
-import type { LoadFlags, LoadMode } from "./load-options.ts";
+import { addLoadOptions, loadOptionsOf, preparationOf } from "./load-options.ts";
+import type { LoadFlags } from "./load-options.ts";
+import { watchLoad } from "./load-progress.ts";
 import { formatLoadReport, overlapReport } from "./load-report.ts";
 import type { LoadReport } from "./load-report.ts";
-import { exitOnFailure } from "./process.ts";
+import { verdictOf } from "./load-verdict.ts";
+import { exitOnFailure, interruption } from "./process.ts";
 
 /** Creates the command. */
 export function loadCommand(): Command {
@@ -28,89 +29,81 @@ export function loadCommand(): Command {
 }
 
 async function runLoad(flags: LoadFlags): Promise<void> {
-  const options = optionsOf(flags);
-  const { nowMs } = systemTiming;
-  const prepared = flags.mode === "dora" ? undefined : await prepare(options);
-  const goodput = createGoodput(nowMs);
-  const measured: LoadOptions = { ...options, onAck: goodput.count, onProgress: watch(flags.mode) };
-  const report =
-    flags.mode === "release"
-      ? await release(options, prepared!)
-      : reportOf(flags, await measure(measured, prepared), goodput);
-  print(flags.json === true ? `${JSON.stringify(report)}\n` : `${formatLoadReport(report).join("\n")}\n`);
-  if (report.overlaps.length > 0 || report.counts.moved > 0) process.exitCode = exitCodes.refused;
+  const options = loadOptionsOf(flags);
+  const stop = interruption("Ending with the exchanges in flight; a second signal ends at once");
+  const report = await reach(options, run(flags, { ...options, stop }));
+  const verdict = verdictOf(report, flags.dropsMax);
+  // Of a load in which nobody ever answered, the line says everything.
+  if (hasResults(report))
+    print(flags.json === true ? `${JSON.stringify(report)}\n` : `${formatLoadReport(report).join("\n")}\n`);
+  if (verdict.line !== undefined) printError(`${verdict.line}\n`);
+  process.exitCode = verdict.exitCode;
 }
 
-function optionsOf(flags: LoadFlags): LoadOptions {
-  try {
-    return loadOptionsOf(flags);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`Cannot use --hint-psid-length: ${error.message}`, { cause: error });
-  }
-}
-
-/** The leases that are renewed or released. Each client gets one, whatever the flags say about time. */
-async function prepare(options: LoadOptions): Promise<LoadResult> {
-  const each = { ...options, perSecond: undefined, beginsForMs: undefined, lossRatio: 0 };
-  return reached(options, await attempt(options, leaseLoad({ ...each, onProgress: watch("dora") })));
-}
-
-async function measure(options: LoadOptions, prepared: LoadResult | undefined): Promise<LoadResult> {
-  if (prepared === undefined) return reached(options, await attempt(options, leaseLoad(options)));
-  return attempt(options, renewLoad(options, prepared.leases));
+function hasResults({ endedEarly, latencies, counts, leases }: LoadReport): boolean {
+  return leases + latencies.offer.count + counts.naks > 0 || endedEarly === "stopped";
 }
 
 /** A socket may find no way to the server. */
-async function attempt<T>({ server, port }: LoadOptions, load: Promise<T>): Promise<T> {
+async function reach<T>({ server, port }: LoadOptions, work: Promise<T>): Promise<T> {
   try {
-    return await load;
+    return await work;
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw new UnreachableError(`Cannot reach ${server} port ${port}: ${error.message}`, { cause: error });
   }
 }
 
-/** @throws {UnreachableError} When nobody answered. */
-function reached({ server, port }: LoadOptions, result: LoadResult): LoadResult {
-  const { offer, counts } = result;
-  if (offer.count > 0 || counts.naks > 0) return result;
-  const why = counts.socketErrors > 0 ? "a port on which nobody listens" : "no answer";
-  const ignored = counts.ignored > 0 ? `, and ${counts.ignored} datagrams that answer no client` : "";
-  throw new UnreachableError(
-    `Cannot load ${server} port ${port}: found ${why}${ignored}, expected a DHCP 4o6 server or relay`,
-  );
+async function run(flags: LoadFlags, options: LoadOptions): Promise<LoadReport> {
+  if (flags.mode === "dora") return measure(flags, (watched) => leaseLoad({ ...options, ...watched }));
+  const prepared = await leaseLoad({
+    ...preparationOf(flags),
+    stop: options.stop,
+    onProgress: watchLoad("dora", flags.reportEvery),
+  });
+  const { leases } = prepared;
+  // Without a lease there is nothing to measure, and the report says what became of the preparation.
+  if (heldRowsOf(leases).length === 0) return reportOf(flags, prepared, { slowestSecond: undefined });
+  if (flags.mode === "release") return release(flags, options, prepared);
+  return measure(flags, (watched) => renewLoad({ ...options, ...watched }, leases));
 }
 
-/** Milliseconds between two progress lines. */
-const progressMs = 1000;
+async function measure(
+  flags: LoadFlags,
+  load: (watched: Pick<LoadOptions, "onAck" | "onProgress">) => Promise<LoadResult>,
+): Promise<LoadReport> {
+  const goodput = createGoodput(systemTiming.nowMs);
+  const result = await load({
+    onAck: goodput.count,
+    onProgress: watchLoad(flags.mode, flags.reportEvery),
+  });
+  return reportOf(flags, result, { slowestSecond: goodput.slowestSecond() });
+}
 
-/**
- * Shows the progress on a terminal, and ends a load that only meets closed ports.
- *
- * @param mode What is being done.
- */
-function watch(mode: LoadMode): (progress: LoadProgress) => boolean {
-  const isShown = process.stderr.isTTY;
-  let shownMs = 0;
-  let wasDone = 0;
-  return ({ elapsedMs, done, inFlight, counts }) => {
-    if (isShown && elapsedMs - shownMs >= progressMs) {
-      const perSecond = ((done - wasDone) * 1000) / (elapsedMs - shownMs);
-      printError(
-        `\r${(elapsedMs / 1000).toFixed(0)} s  ${mode}: ${done} done, ${perSecond.toFixed(0)} a second, ` +
-          `${inFlight} in flight, ${counts.timeouts} without an answer, ${counts.naks} NAKs\u001b[K`,
-      );
-      [shownMs, wasDone] = [elapsedMs, done];
-    }
-    if (isShown && inFlight === 0 && shownMs > 0) printError("\r\u001b[K");
-    return done > 0 || counts.socketErrors === 0;
+/** RELEASEs are not answered: latencies and counts are those of the leases before. */
+async function release(flags: LoadFlags, options: LoadOptions, prepared: LoadResult): Promise<LoadReport> {
+  const before = reportOf(flags, prepared, { slowestSecond: undefined });
+  const { nowMs } = systemTiming;
+  const beganMs = nowMs();
+  const exchanges = await releaseLoad(options, prepared.leases);
+  const seconds = (nowMs() - beganMs) / 1000;
+  const unfinished = before.leases - exchanges;
+  return {
+    ...before,
+    seconds,
+    endedEarly: unfinished > 0 ? "stopped" : null,
+    exchanges,
+    perSecond: exchanges / seconds,
+    dropRatio: null,
+    counts: { ...before.counts, unfinished },
   };
 }
 
-function reportOf(flags: LoadFlags, result: LoadResult, goodput: Goodput): LoadReport {
-  const { elapsedMs, offer, ack, exchange, counts, leases } = result;
-  const { mode, server, port, clients } = flags;
+function reportOf(
+  { mode, server, port, clients }: LoadFlags,
+  { elapsedMs, endedEarly, offer, ack, exchange, counts, leases }: LoadResult,
+  { slowestSecond }: { readonly slowestSecond: number | undefined },
+): LoadReport {
   const seconds = elapsedMs / 1000;
   const held = leasesOf(leases);
   const ended = exchange.count + counts.timeouts + counts.naks;
@@ -120,35 +113,11 @@ function reportOf(flags: LoadFlags, result: LoadResult, goodput: Goodput): LoadR
     port,
     clients,
     seconds,
+    endedEarly: endedEarly ?? null,
     exchanges: exchange.count,
     perSecond: exchange.count / seconds,
-    slowestSecond: goodput.slowestSecond() ?? null,
+    slowestSecond: slowestSecond ?? null,
     dropRatio: ended === 0 ? 0 : counts.timeouts / ended,
-    latencies: { offer, ack, exchange },
-    counts,
-    leases: held.length,
-    overlaps: findOverlaps(held).map(overlapReport),
-  };
-}
-
-async function release(options: LoadOptions, prepared: LoadResult): Promise<LoadReport> {
-  const held = leasesOf(prepared.leases);
-  const { nowMs } = systemTiming;
-  const beganMs = nowMs();
-  const sent = await attempt(options, releaseLoad(options, prepared.leases));
-  const seconds = (nowMs() - beganMs) / 1000;
-  const { server, port, clients } = options;
-  const { offer, ack, exchange, counts } = prepared;
-  return {
-    mode: "release",
-    server,
-    port,
-    clients,
-    seconds,
-    exchanges: sent,
-    perSecond: sent / seconds,
-    slowestSecond: null,
-    dropRatio: 0,
     latencies: { offer, ack, exchange },
     counts,
     leases: held.length,

@@ -5,24 +5,25 @@
  */
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import type { Hint } from "../client/query.ts";
-import { defaultRelay } from "../defaults.ts";
 import { parseDuration } from "../duration.ts";
+import { UsageError } from "../failure.ts";
 import { loadClientsMax, loadExchangesMax, loadTriesMax } from "../limits.ts";
 import type { LoadOptions } from "../load/options.ts";
-import { assertPortSetParams } from "../portset/port-set.ts";
+import type { LineOption } from "../load/queries.ts";
 import { OptionCode6 } from "../wire/dhcpv6/codes.ts";
+import { encodeRemoteId } from "../wire/dhcpv6/options/remote-id.ts";
 import type { RelayLevel } from "../wire/dhcpv6/relay.ts";
-import { isMulticast, parseIPv6 } from "../wire/ipv6-address.ts";
+import { parseIPv6 } from "../wire/ipv6-address.ts";
 import { argument, decimal, integer } from "./argument-parsers.ts";
+import { exampleEnterprise, hintOf } from "./client-options.ts";
+import { addServerOptions, serverTargetOf } from "./server-target.ts";
+import type { ServerFlags } from "./server-target.ts";
 
 export const loadModes = ["dora", "renew", "release"] as const;
 export type LoadMode = (typeof loadModes)[number];
 
 /** The flags, as commander parses them. */
-export interface LoadFlags {
-  readonly server: string;
-  readonly port: number;
+export interface LoadFlags extends ServerFlags {
   readonly localPort?: number;
   readonly clients: number;
   readonly firstClient: number;
@@ -33,11 +34,16 @@ export interface LoadFlags {
   readonly mode: LoadMode;
   readonly full?: true;
   readonly hintPsidLength?: number;
-  readonly hintPsidOffset: number;
+  readonly hintPsidOffset?: number;
   readonly relay?: Uint8Array;
+  readonly line?: LineName;
   readonly loss: number;
+  /** Percent. */
+  readonly dropsMax?: number;
   readonly retransmit: number;
   readonly tries: number;
+  /** Milliseconds. */
+  readonly reportEvery?: number;
   readonly json?: true;
 }
 
@@ -47,34 +53,19 @@ function someDuration(text: string): number {
   return ms;
 }
 
-/** A load has connected sockets, which hear only the address that they send to. */
-const serverAddress = argument((text) => {
-  const [address] = text.split("%", 1);
-  if (isMulticast(parseIPv6(address!))) throw new RangeError("a group");
-  return text;
-}, "the IPv6 address of one server or relay, such as 2001:db8::1, or fe80::1%eth1");
-
 const clientsMax = 10_000_000;
 
 /** Adds the flags. */
 export function addLoadOptions(command: Command): Command {
-  return addMessageOptions(addHabitOptions(addTargetOptions(command))).option("--json", "print JSON");
+  return addReportOptions(addMessageOptions(addHabitOptions(addTargetOptions(command))));
 }
 
 function addTargetOptions(command: Command): Command {
-  return command
-    .option("--server <address>", "IPv6 address of the server or relay", serverAddress, defaultRelay.address)
-    .option(
-      "--port <port>",
-      "UDP port of the server or relay; 547 outside a demo",
-      integer(1, 65_535),
-      defaultRelay.port,
-    )
-    .addOption(
-      new Option("--local-port <port>", "UDP port to send from; 546 for servers that answer only there")
-        .argParser(integer(1, 65_535))
-        .default(undefined, "free ones"),
-    );
+  return addServerOptions(command).addOption(
+    new Option("--local-port <port>", "UDP port to send from; 546 for servers that answer only there")
+      .argParser(integer(1, 65_535))
+      .default(undefined, "free ones"),
+  );
 }
 
 /** How many clients do what, and when. */
@@ -108,7 +99,7 @@ function addHabitOptions(command: Command): Command {
     .addOption(
       new Option(
         "--mode <mode>",
-        "what is measured: new leases, or renewals or releases of leases that are made before",
+        "what is measured: new leases, or renewals or releases of leases that are made before, at the same --rate",
       )
         .choices(loadModes)
         .default("dora" satisfies LoadMode),
@@ -124,11 +115,21 @@ function addMessageOptions(command: Command): Command {
       "port set size to request: 2^bits clients share an address",
       integer(1, 16),
     )
-    .option("--hint-psid-offset <bits>", "PSID offset to request", integer(0, 15), 0)
+    .addOption(
+      new Option("--hint-psid-offset <bits>", "PSID offset to request, with --hint-psid-length")
+        .argParser(integer(0, 15))
+        .default(undefined, "0"),
+    )
     .option(
       "--relay <link-address>",
       "send like a relay: in a RELAY-FORW with this link-address",
       argument(parseIPv6, "an IPv6 address such as 2001:db8::1"),
+    )
+    .addOption(
+      new Option(
+        "--line <option>",
+        "with --relay: each client has its own line, named by this option; without it, all share one",
+      ).choices(lineNames),
     )
     .option("--loss <percent>", "lose so many datagrams of each direction, on purpose", decimal(0, 100), 0)
     .option(
@@ -145,6 +146,37 @@ function addMessageOptions(command: Command): Command {
     );
 }
 
+/** What is told, and what is a failure. */
+function addReportOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--drops-max <percent>", "end with 1 if more of the exchanges are without an answer")
+        .argParser(decimal(0, 100))
+        .default(undefined, "any number may be"),
+    )
+    .addOption(
+      new Option("--report-every <duration>", "tell the progress on standard error in lines, so often")
+        .argParser(someDuration)
+        .default(undefined, "only on a terminal"),
+    )
+    .option("--json", "print JSON");
+}
+
+const lineNames = ["interface-id", "remote-id", "subscriber-id"] as const;
+type LineName = (typeof lineNames)[number];
+
+const linePrefix = new TextEncoder().encode("line-");
+
+/** The options that name a line, without the number of the client. */
+const lineOptions: Readonly<Record<LineName, LineOption>> = {
+  "interface-id": { code: OptionCode6.interfaceId, prefix: linePrefix },
+  "remote-id": {
+    code: OptionCode6.remoteId,
+    prefix: encodeRemoteId({ enterprise: exampleEnterprise, remoteId: linePrefix }),
+  },
+  "subscriber-id": { code: OptionCode6.subscriberId, prefix: linePrefix },
+};
+
 /** Any link-local address: the server sends its answers to the socket, not to the peer. */
 const peerAddress = parseIPv6("fe80::1");
 
@@ -159,13 +191,13 @@ const relayOf = (linkAddress: Uint8Array): RelayLevel => ({
 /**
  * Converts flags to the options of a load.
  *
- * @throws {RangeError} When the hint names a port set that cannot be.
+ * @throws {UsageError} When flags contradict each other, or one has no effect.
  */
 export function loadOptionsOf(flags: LoadFlags): LoadOptions {
-  const { server, port, localPort, clients, firstClient, rate, full, relay, loss, retransmit, tries } = flags;
+  assertEffective(flags);
+  const { localPort, clients, firstClient, rate, full, relay, line, loss, retransmit, tries } = flags;
   return {
-    server,
-    port,
+    ...serverTargetOf(flags),
     localPort,
     clients,
     firstClient,
@@ -175,6 +207,7 @@ export function loadOptionsOf(flags: LoadFlags): LoadOptions {
     sharesPorts: full !== true,
     hint: hintOf(flags),
     relay: relay === undefined ? undefined : relayOf(relay),
+    line: line === undefined ? undefined : lineOptions[line],
     lossRatio: loss / 100,
     retransmitMs: retransmit * 1000,
     triesMax: tries,
@@ -182,12 +215,34 @@ export function loadOptionsOf(flags: LoadFlags): LoadOptions {
   };
 }
 
-function hintOf({ hintPsidLength: psidLength, hintPsidOffset: psidOffset }: LoadFlags): Hint {
-  if (psidLength === undefined) return {};
-  const portParams = { psidOffset, psidLength, psid: 0 };
-  assertPortSetParams(portParams);
-  return { portParams };
+/**
+ * Converts flags to the options with which leases are made that are then renewed or released: one for each client, at the
+ * rate of the load, and without the losses and the avalanche that are to be measured.
+ */
+export function preparationOf(flags: LoadFlags): LoadOptions {
+  const inFlight = Math.min(flags.clients, flags.inFlight);
+  return { ...loadOptionsOf(flags), inFlight, beginsForMs: undefined, lossRatio: 0 };
 }
+
+/** A flag that would be ignored is refused: its user expects something of it. */
+function assertEffective({ mode, for: ms, loss, dropsMax, line, relay }: LoadFlags): void {
+  const isRelease = mode === "release";
+  const ignored = [
+    { flag: "--for", isIgnored: isRelease && ms !== undefined, why: releasesOnce },
+    { flag: "--loss", isIgnored: isRelease && loss > 0, why: unanswered },
+    { flag: "--drops-max", isIgnored: isRelease && dropsMax !== undefined, why: unanswered },
+    {
+      flag: "--line",
+      isIgnored: line !== undefined && relay === undefined,
+      why: "found no --relay, expected both",
+    },
+  ].find(({ isIgnored }) => isIgnored);
+  if (ignored !== undefined) throw new UsageError(`Cannot use ${ignored.flag}: ${ignored.why}`);
+}
+
+const releasesOnce =
+  "found --mode release beside it, in which each client releases once, expected one of them";
+const unanswered = "found --mode release beside it, whose messages are not answered, expected one of them";
 
 /** A load ends by itself: each client gives up after its tries. This is the longest delay of a timer. */
 const endMsMax = 2 ** 31 - 1;

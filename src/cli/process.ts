@@ -39,10 +39,7 @@ function describe(error: unknown): string {
  * @param stop Finishes the work in progress. The process exits when it resolves.
  */
 export function stopOnSignal(stop: () => Promise<void>): void {
-  let isStopping = false;
-  const onSignal = (): void => {
-    if (isStopping) process.exit(exitCodes.refused);
-    isStopping = true;
+  onFirstSignal(() => {
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -50,6 +47,31 @@ export function stopOnSignal(stop: () => Promise<void>): void {
         process.exit(exitCodes.refused);
       },
     );
+  });
+}
+
+/**
+ * Lets a command that works for long end early, with what it has so far, on SIGINT or SIGTERM. A second signal ends the
+ * process immediately.
+ *
+ * @param note What standard error tells at the first signal.
+ * @returns It is aborted at the first signal.
+ */
+export function interruption(note: string): AbortSignal {
+  const controller = new AbortController();
+  onFirstSignal(() => {
+    printError(`${note}\n`);
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+function onFirstSignal(stop: () => void): void {
+  let isStopping = false;
+  const onSignal = (): void => {
+    if (isStopping) process.exit(exitCodes.refused);
+    isStopping = true;
+    stop();
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
