@@ -49,6 +49,7 @@ const noCounts: LoadCounts = {
 function twoLeases() {
   const leases = createLeaseTable(7, 2);
   leases.isHeld.fill(1);
+  leases.untilMs.fill(Infinity);
   leases.address.set([0xc6120000, 0xc6120001]);
   leases.portParams.fill(0x00064800); // offset 0, PSID-length 6, PSID 18
   return leases;
