@@ -8,6 +8,7 @@ import { isRecord } from "../../is-record.ts";
 import { nameShownCharactersMax, patchDepthMax } from "../../limits.ts";
 import type { PutRefusal, Precondition } from "../../store/configuration/precondition.ts";
 import type { Principal } from "../../store/principal.ts";
+import type { Store } from "../../store/store.ts";
 import { problem } from "../problem.ts";
 import type { FieldError } from "../problem.ts";
 import { versionConflict } from "./etag.ts";
@@ -16,6 +17,22 @@ import { invalid } from "./validation.ts";
 /** Creates a 404. It is the same for a missing resource and for one that the caller may not see. */
 export function notFound(what: string, name: string): Error {
   return problem(404, `Cannot find ${what} "${name.slice(0, nameShownCharactersMax)}"`);
+}
+
+/**
+ * Refuses filters of a list that name what does not exist: an empty list would hide that a name is misspelt. To be called
+ * when a list is empty, because otherwise they exist.
+ *
+ * @throws {HTTPException} 404 when the domain or the pool does not exist, or the caller may not see it.
+ */
+export async function requireFiltered(
+  { domains, pools }: Pick<Store, "domains" | "pools">,
+  principal: Principal,
+  { domain, pool }: { readonly domain?: string | undefined; readonly pool?: string | undefined },
+): Promise<void> {
+  if (domain !== undefined && (await domains.find(principal, domain)) === undefined)
+    throw notFound("domain", domain);
+  if (pool !== undefined && (await pools.find(principal, pool)) === undefined) throw notFound("pool", pool);
 }
 
 /**

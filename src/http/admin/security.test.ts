@@ -131,7 +131,8 @@ describe("tokens", () => {
     const names = async (path: string) => itemsOf(await caller("GET", path)).map(({ name }) => name);
     expect(await names("/domains")).toEqual(["north"]);
     expect(await names("/pools")).toEqual(["n"]);
-    expect(await names("/pools?domain=south")).toEqual([]);
+    for (const path of ["/pools?domain=south", "/reservations?domain=south", "/reservations?pool=s"])
+      expect((await caller("GET", path)).status).toBe(404);
     expect(await names("/pools?address=198.51.100.1")).toEqual([]);
     expect(await names("/reservations")).toEqual([]);
     expect(itemsOf(await caller("GET", "/audit")).every(({ domain }) => domain === "north")).toBe(true);

@@ -18,7 +18,7 @@ import { readPrecondition } from "../etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "../paging.ts";
 import { respondChange, respondDeletion, respondPool, respondPut, showPool } from "./answers.ts";
 import { planPool } from "./plan.ts";
-import { checkName, checkNewName, notFound, patched } from "../resource.ts";
+import { checkName, checkNewName, notFound, patched, requireFiltered } from "../resource.ts";
 import { mergePatchSchema, poolPlanRequestSchema, poolPlanSchema, poolSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
@@ -73,7 +73,7 @@ function readRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/pools",
-      operation({ tag, summary: "List pools", answers: { 200: pageSchema(poolSchema) } }),
+      operation({ tag, summary: "List pools", answers: { 200: pageSchema(poolSchema) }, problems: [404] }),
       validQuery(listQuery),
       async (context) => {
         const query = context.req.valid("query");
@@ -89,6 +89,7 @@ function readRoutes({ store }: AdminDeps) {
           limit: page.limit + 1,
           after: page.after?.[0],
         });
+        if (found.length === 0) await requireFiltered(store, context.get("principal"), { domain });
         return respondPage(
           context,
           pageOf(found, page, ({ declared }) => [declared.name], showPool),

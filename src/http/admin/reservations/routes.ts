@@ -19,7 +19,7 @@ import type { AdminDeps } from "../deps.ts";
 import { operation } from "../document.ts";
 import { formatETag, readPrecondition } from "../etag.ts";
 import { namePosition, pageFields, pageOf, pageSchema, readPage, respondPage } from "../paging.ts";
-import { checkName, checkNewName, notFound, patched, refusalOf } from "../resource.ts";
+import { checkName, checkNewName, notFound, patched, refusalOf, requireFiltered } from "../resource.ts";
 import { mergePatchSchema, reservationSchema } from "../schemas.ts";
 import { requireJson, validBody, validQuery, withoutQuery } from "../validation.ts";
 
@@ -48,7 +48,12 @@ export function reservationRoutes({ store }: AdminDeps) {
   return new Hono<AuthEnv>()
     .get(
       "/reservations",
-      operation({ tag, summary: "List reservations", answers: { 200: pageSchema(reservationSchema) } }),
+      operation({
+        tag,
+        summary: "List reservations",
+        answers: { 200: pageSchema(reservationSchema) },
+        problems: [404],
+      }),
       validQuery(listQuery),
       async (context) => {
         const query = context.req.valid("query");
@@ -60,6 +65,7 @@ export function reservationRoutes({ store }: AdminDeps) {
           { domain, pool, clientId },
           { limit: page.limit + 1, after: page.after?.[0] },
         );
+        if (found.length === 0) await requireFiltered(store, context.get("principal"), query);
         return respondPage(
           context,
           pageOf(found, page, ({ declared }) => [declared.name], listed),
