@@ -501,6 +501,18 @@ export const faultMessageCharactersMax = 1000;
 /** Names of obstacles that a refusal lists: a longer list would not help its reader. */
 export const namesShownMax = 10;
 
+/** Seconds without a sign of the allocator after which `apportion admin` gives up: the largest changes take some ten. */
+export const adminSilenceSeconds = 60;
+
+/** Shortest such time in seconds: an allocator across a continent answers sooner. */
+export const adminSilenceSecondsMin = 0.1;
+
+/** Longest such time in seconds: nobody waits longer for one answer. */
+export const adminSilenceSecondsMax = 3600;
+
+/** Octets of a JSON answer that `apportion admin` reads: many times a page of 1,000 leases, or a declared state. */
+export const adminAnswerOctetsMax = 64 * 1024 * 1024;
+
 /** Seconds for which the old secret of a rotated token may stay valid: a month, enough to update all relays. */
 export const tokenOverlapSecondsMax = 2_592_000;
 

@@ -70,11 +70,19 @@ test("apportion admin leases: lists with filters and cursors, shows, moves and r
   expect(moved).toContain("pending: 192.0.2.1-9");
   expect((await run("leases", "list", "--limit", "1")).stdout).toMatch(/bound .* 192\.0\.2\.1-9\n/);
   expect((await run("leases", "release", "192.0.2.0-1")).stdout).toContain("state: quarantined");
-  expect((await run("audit", "list", "--resource", "lease")).stdout).toMatch(/release.*\n.*move/);
+  const [kind, plural] = [
+    await run("audit", "list", "--resource", "lease"),
+    await run("audit", "list", "--resource", "leases"),
+  ];
+  expect(plural).toEqual(kind);
+  expect(kind.stdout).toMatch(/release.*\n.*move/);
   const again = await run("leases", "release", "192.0.2.0-1");
   expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("expected bound or offered")]);
   const wrong = await run("leases", "list", "--port", "80");
-  expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("?address: found nothing")]);
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("Cannot use --address: found nothing"),
+  ]);
   expect((await run("leases", "move", "192.0.2.1-1", "everywhere")).code).toBe(2);
 });
 
@@ -110,7 +118,10 @@ test("apportion admin: --if-match refuses a stale ETag, and --force overrides a 
     JSON.stringify({ domain: "north", clientIdentifier, address: "192.0.2.0", psid: 40 }),
   );
   const unforced = await run("reservations", "put", "second", file);
-  expect([unforced.code, unforced.stderr]).toEqual([1, expect.stringContaining("?force=true")]);
+  expect([unforced.code, unforced.stderr]).toEqual([
+    1,
+    expect.stringContaining("; --force moves the client"),
+  ]);
   expect((await run("reservations", "put", "second", file, "--force")).code).toBe(0);
   expect((await run("reservations", "put", "second", file, "--new")).stderr).toContain("If-None-Match");
   expect((await run("domains", "delete", "north", "--force")).code).toBe(2);
@@ -132,7 +143,9 @@ test("apportion admin lookup: prints the subscriber, or nobody with a reason", a
     found: "nobody",
     holders: [],
   });
-  expect((await run("lookup", "192.0.2.0", "--at", at())).stderr).toContain("?port: found nothing");
+  expect((await run("lookup", "192.0.2.0", "--at", at())).stderr).toContain(
+    "Cannot use <port>: found nothing",
+  );
   expect((await run("lookup", "192.0.2.0", "80")).code).toBe(2);
 });
 
@@ -176,3 +189,16 @@ test("E22 apportion admin statistics and metrics: print how full the pools are, 
   const refused = await run("--token", "an-unknown-token-0", "metrics");
   expect([refused.code, refused.stdout]).toEqual([1, ""]);
 });
+
+test.each(["pools", "reservations", "leases"])(
+  "apportion admin %s list: refuses an unknown domain",
+  async (kind) => {
+    const run = await open();
+    expect(await run(kind, "list", "--domain", "nowhere")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: 'Cannot find domain "nowhere"\n',
+    });
+    expect(await run(kind, "list", "--domain", "north")).toMatchObject({ code: 0, stderr: "" });
+  },
+);

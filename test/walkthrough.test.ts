@@ -90,7 +90,7 @@ test("E18 apportion admin: tables, JSON, declared states, refusals and exit code
   );
   expect((await run("export")).stdout).toContain('drainUntil: "2099-01-01T00:00:00Z"');
   const refused = await run("domains", "patch", "isp", '{"colour": "red"}');
-  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
   expect(refused.stderr).toContain('colour: found "colour", expected no field of this name');
   expect((await run("pools", "get", "nowhere")).code).toBe(1);
   expect((await run("pools", "paint")).code).toBe(2);
@@ -141,11 +141,11 @@ test("E6 E7 apportion admin: --prune says what is in use before it drains, --for
     }),
   );
   const refused = await run("apply", file);
-  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
   expect(refused.stderr).toContain(
     'domains.0.pools.0.drainUntil: found "2020-01-01T00:00:00Z", expected a date after',
   );
-  expect((await run("pools", "drain", used!, "--until", "2021-01-01T00:00:00Z")).code).toBe(1);
+  expect((await run("pools", "drain", used!, "--until", "2021-01-01T00:00:00Z")).code).toBe(2);
   expect((await run("apply", file, "--force")).stdout).toContain(
     "drainUntil is past: the pool is drained at once",
   );
@@ -189,7 +189,7 @@ test("E18 apportion admin names the file that the API refuses, with the line, an
   for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text);
   const told = async (...args: string[]) => {
     const { code, stdout, stderr } = await run(...args.map((arg) => arg.replace("FOLDER", folder)));
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     return stderr.replaceAll(folder, "FOLDER");
   };
   const colour = 'colour: found "colour", expected no field of this name';

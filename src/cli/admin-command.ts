@@ -8,18 +8,26 @@ import { Command, Option } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
 import { exitCodes } from "../failure.ts";
-import { tokenOverlapSecondsMax } from "../limits.ts";
+import {
+  adminSilenceSeconds,
+  adminSilenceSecondsMax,
+  adminSilenceSecondsMin,
+  pageItemsMax,
+  tokenOverlapSecondsMax,
+} from "../limits.ts";
+import { checkArguments, date, filterOption, wholeNumber } from "./admin/arguments.ts";
 import { addClock } from "./admin/clock.ts";
 import { addEvidence, addLeaseChanges } from "./admin/evidence.ts";
-import { resources } from "./admin/resources.ts";
+import { pathOf, resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, apiToken, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
-import type { AdminIo, Api, Flags, Run, Show } from "./admin/runner.ts";
+import type { AdminIo, Api, Flags, Run } from "./admin/runner.ts";
+import { escapeControls } from "./admin/table.ts";
+import { declaredState, named, pageOf, poolPlan, secret, steps, stepsShape } from "./admin/views.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { print, printed, printError } from "../program-output.ts";
-import { formatPage } from "./admin/table.ts";
-import { formatSteps } from "./plan-table.ts";
 import type { Steps } from "./plan-table.ts";
+import { decimal } from "./argument-parsers.ts";
 import { addTokenFlags } from "./token-options.ts";
 
 const processIo: AdminIo = {
@@ -44,7 +52,14 @@ export function adminCommand(io: AdminIo = processIo): Command {
         .env("APPORTION_URL")
         .default(undefined, defaultAllocatorUrl),
     );
-  addTokenFlags(admin, apiToken).option("--json", "print JSON");
+  addTokenFlags(admin, apiToken)
+    .option("--json", "print JSON")
+    .option(
+      "--timeout <seconds>",
+      "longest time without a sign of the allocator",
+      decimal(adminSilenceSecondsMin, adminSilenceSecondsMax),
+      adminSilenceSeconds,
+    );
   const run = createRunner(io, admin);
   for (const resource of resources) addResource(admin, resource, run);
   const find = (name: string) => admin.commands.find((command) => command.name() === name)!;
@@ -52,30 +67,16 @@ export function adminCommand(io: AdminIo = processIo): Command {
   addIfMatch(find("domains").command("release <name>"))
     .description("take a domain from the file that owns it, so that it can be changed here")
     .action(
-      run(({ client }, [name], flags) =>
-        client.domains[":name"].release.$post({ param: { name: name! } }, { headers: ifMatchOf(flags) }),
+      run(
+        ({ client }, [name], flags) =>
+          client.domains[":name"].release.$post(
+            { param: pathOf({ name: name! }) },
+            { headers: ifMatchOf(flags) },
+          ),
+        named,
       ),
     );
-  const pools = find("pools");
-  pools
-    .command("plan <file>")
-    .description("show what the pool in a JSON or YAML file would look like, without creating it")
-    .action(
-      run(async ({ client }, [file]) =>
-        client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
-      ),
-    );
-  addIfMatch(pools.command("drain <name>"))
-    .description("stop granting new leases from a pool")
-    .option("--until <date>", "allow renewals until this time (default: one maximum lease time from now)")
-    .option("--force", "drain at once: without --until, or until a date that is past")
-    .action(
-      run(({ client }, [name], flags) => {
-        const json = typeof flags.until === "string" ? { until: flags.until } : {};
-        const { query, headers } = changeOptionsOf(flags);
-        return client.pools[":name"].drain.$post({ param: { name: name! }, query, json }, { headers });
-      }),
-    );
+  addPoolChanges(find("pools"), run);
   addIfMatch(find("tokens").command("rotate <name>"))
     .description("replace the secret of a token; the new secret is shown only once")
     .option("--overlap <seconds>", "seconds for which the old secret stays valid", "3600")
@@ -83,13 +84,45 @@ export function adminCommand(io: AdminIo = processIo): Command {
       run(({ client }, [name], flags) => {
         const json = { overlapSeconds: numberOf("--overlap", flags.overlap, 0, tokenOverlapSecondsMax) };
         const headers = ifMatchOf(flags);
-        return client.tokens[":name"].rotate.$post({ param: { name: name! }, json }, { headers });
-      }),
+        return client.tokens[":name"].rotate.$post({ param: pathOf({ name: name! }), json }, { headers });
+      }, secret),
     );
   addEvidence(admin, run);
   addClock(admin, run);
   addDeclaredState(admin, run, io);
+  checkArguments(admin);
   return admin;
+}
+
+/** Adds the planner, and the drain of a pool. */
+function addPoolChanges(pools: Command, run: Run): void {
+  pools
+    .command("plan <file>")
+    .description("show what the pool in a JSON or YAML file would look like, without creating it")
+    .action(
+      run(
+        async ({ client }, [file]) => client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
+        poolPlan,
+      ),
+    );
+  addIfMatch(pools.command("drain <name>"))
+    .description("stop granting new leases from a pool")
+    .option(
+      "--until <date>",
+      "allow renewals until this time (default: one maximum lease time from now)",
+      date,
+    )
+    .option("--force", "drain at once: without --until, or until a date that is past")
+    .action(
+      run(({ client }, [name], flags) => {
+        const json = typeof flags.until === "string" ? { until: flags.until } : {};
+        const { query, headers } = changeOptionsOf(flags);
+        return client.pools[":name"].drain.$post(
+          { param: pathOf({ name: name! }), query, json },
+          { headers },
+        );
+      }, named),
+    );
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -106,14 +139,18 @@ async function readText(file: string): Promise<string> {
 
 function addResource(admin: Command, resource: Resource, run: Run): void {
   const command = admin.command(resource.name).description(resource.description);
-  const table: Show = (body) => formatPage(resource.columns, body);
   const list = command.command("list").description(`list ${resource.name}`);
-  for (const [filter, what] of Object.entries(resource.filters)) list.option(`--${filter} <value>`, what);
+  for (const [field, filter] of Object.entries(resource.filters)) list.addOption(filterOption(field, filter));
   list
-    .option("--limit <count>", "how many to show at most")
+    .option("--limit <count>", "how many to show at most", wholeNumber(1, pageItemsMax))
     .option("--cursor <next>", "show those after this place, which the page before printed as `next`");
-  list.action(run(({ client }, _, flags) => resource.list(client, flags as Record<string, string>), table));
-  const { get, put, patch, delete: remove } = resource;
+  list.action(
+    run(
+      ({ client }, _, flags) => resource.list(client, flags as Record<string, string>),
+      pageOf(resource.columns),
+    ),
+  );
+  const { get, put, patch, delete: remove, one, created = one } = resource;
   const change = (name: "put" | "patch" | "delete", args: string, description: string): Command => {
     const changing = addIfMatch(command.command(`${name} ${args}`).description(description));
     const meaning = resource.force?.[name];
@@ -121,29 +158,33 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
   };
   if (get !== undefined)
     command
-      .command("get <name>")
+      .command(`get <${resource.key ?? "name"}>`)
       .alias("show")
       .description("show one; its ETag is printed to standard error")
-      .action(run(({ client }, [name]) => get(client, name!), undefined, ["etag"]));
+      .action(run(({ client }, [name]) => get(client, name!), one, ["etag"]));
   if (put !== undefined) {
     change("put", "<name> <file>", "create or replace, from a JSON or YAML file")
       .option("--new", "only create; fail if the name already exists")
       .action(
-        run(async ({ client }, [name, file], flags) =>
-          put(client, name!, await readJson(file!), changeOptionsOf(flags)),
+        run(
+          async ({ client }, [name, file], flags) =>
+            put(client, name!, await readJson(file!), changeOptionsOf(flags)),
+          created,
         ),
       );
   }
   if (patch !== undefined) {
     change("patch", "<name> <json>", "change fields with a JSON merge patch").action(
-      run(({ client }, [name, json], flags) =>
-        patch(client, name!, parseText(json!, "json", "<json>", "JSON"), changeOptionsOf(flags)),
+      run(
+        ({ client }, [name, json], flags) =>
+          patch(client, name!, parseText(json!, "json", "<json>", "JSON"), changeOptionsOf(flags)),
+        one,
       ),
     );
   }
   if (remove !== undefined) {
     change("delete", "<name>", "delete one").action(
-      run(({ client }, [name], flags) => remove(client, name!, changeOptionsOf(flags))),
+      run(({ client }, [name], flags) => remove(client, name!, changeOptionsOf(flags)), "nothing"),
     );
   }
 }
@@ -154,10 +195,10 @@ function changeOptionsOf(flags: Flags): ChangeOptions {
 }
 
 /** Says how many leases are in use in the pools that a prune drains. */
-function formatLeasesInUse({ steps }: Steps): string {
-  const inUse = steps.filter(({ leasesInUse = 0 }) => leasesInUse > 0);
+function formatLeasesInUse({ steps: planned }: Steps): string {
+  const inUse = planned.filter(({ leasesInUse = 0 }) => leasesInUse > 0);
   const total = inUse.reduce((sum, { leasesInUse = 0 }) => sum + leasesInUse, 0);
-  const pools = inUse.map(({ name, leasesInUse }) => `${name} (${leasesInUse})`);
+  const pools = inUse.map(({ name, leasesInUse }) => `${escapeControls(name)} (${leasesInUse})`);
   return `prune: ${total} leases are in use in the pools that it drains${pools.length > 0 ? `: ${pools.join(", ")}` : ""}\n`;
 }
 
@@ -176,11 +217,10 @@ function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
     if (flags.prune === true && flags.dryRun !== true) {
       const planned = await put(api, file, true, flags);
       if (!planned.ok) return planned;
-      io.stderr(formatLeasesInUse(await planned.json<Steps>()));
+      io.stderr(formatLeasesInUse(await api.read(planned, stepsShape)));
     }
     return put(api, file, flags.dryRun === true, flags);
   };
-  const table: Show = (body) => formatSteps(body as Steps);
   const prune = ["--prune", "drain or delete what the state does not name (default: it stays)"] as const;
   const force = ["--force", "accept drain dates that are past: drain those pools at once"] as const;
   admin
@@ -188,15 +228,15 @@ function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
     .description("show what applying a declared state (JSON or YAML) would change, field by field")
     .option(...prune)
     .option(...force)
-    .action(run((api, [file], flags) => put(api, file!, true, flags), table));
+    .action(run((api, [file], flags) => put(api, file!, true, flags), steps));
   addIfMatch(admin.command("apply <file>"))
     .description("change domains, pools and reservations to match a declared state")
     .option("--dry-run", "only show what would change")
     .option(...prune)
     .option(...force)
-    .action(run((api, [file], flags) => apply(api, file!, flags), table));
+    .action(run((api, [file], flags) => apply(api, file!, flags), steps));
   admin
     .command("export")
     .description("print domains, pools and reservations as a declared state, and its ETag to standard error")
-    .action(run(({ client }) => client.config.$get(), undefined, ["etag"]));
+    .action(run(({ client }) => client.config.$get(), declaredState, ["etag"]));
 }

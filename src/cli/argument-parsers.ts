@@ -24,3 +24,15 @@ export const integer = (min: number, max: number): ((text: string) => number) =>
 /** A number within bounds that may have decimals. */
 export const decimal = (min: number, max: number): ((text: string) => number) =>
   argument((text) => parseDecimalNumber(text, min, max), `a number from ${min} to ${max}`);
+
+/** Text that must have a form, and is used as it was written. */
+export const textIn = (parse: (text: string) => unknown, expected: string): ((text: string) => string) =>
+  argument((text) => {
+    parse(text);
+    return text;
+  }, expected);
+
+/** The path of a file. An empty one is a variable of a script that was not set. */
+export const path = textIn((text) => {
+  if (text === "") throw new RangeError("empty");
+}, "the path of a file");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatItems } from "./admin/table.ts";
+import { escapeControls, formatItems } from "./admin/table.ts";
 
 const planColumns = ["what", "name", "domain", "change", "fields", "leasesInUse", "reason"];
 
@@ -42,7 +42,7 @@ export function formatSteps({ applied, steps, warnings = [] }: Steps): string {
   }));
   return (
     formatItems(planColumns, rows) +
-    warnings.map((warning) => `warning: ${warning}\n`).join("") +
+    warnings.map((warning) => `warning: ${escapeControls(warning)}\n`).join("") +
     formatOutcome({ applied, steps })
   );
 }

@@ -118,7 +118,7 @@ export const settingMutants: readonly Mutant[] = [
   {
     name: "refused-file-called-the-body",
     rules: ["E18"],
-    file: "src/cli/admin/runner.ts",
+    file: "src/cli/admin/answer.ts",
     search: "detail.startsWith(bodyFault);",
     replacement: "detail.startsWith(`${bodyFault}?`);",
     tests: ["test/walkthrough.test.ts"],
@@ -126,7 +126,7 @@ export const settingMutants: readonly Mutant[] = [
   {
     name: "first-fault-told-twice",
     rules: ["E18"],
-    file: "src/cli/admin/runner.ts",
+    file: "src/cli/admin/answer.ts",
     search: ".filter((fault) => fault !== first)",
     replacement: ".filter((fault) => fault !== undefined)",
     tests: ["test/walkthrough.test.ts"],

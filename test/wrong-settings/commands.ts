@@ -124,8 +124,8 @@ export const commandRows: readonly Row[] = [
   },
   {
     command: `APPORTION_ADMN_TOKEN=x ${admin} --api http://127.0.0.1:REFUSING domains list`,
-    line: "warning: APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?\nCannot call the API: found status 401, expected success",
-    code: 1,
+    line: "warning: APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?\nCannot reach the allocator http://127.0.0.1:REFUSING: found status 401 with no content type, expected the API of an allocator: correct --api or APPORTION_URL",
+    code: 3,
   },
   {
     command: "apportion client lease --port 70000",

@@ -4,9 +4,11 @@
  * @module
  */
 import type { Command } from "commander";
+import * as v from "valibot";
 import { numberOf } from "./runner.ts";
-import type { Run, Show } from "./runner.ts";
+import type { Run } from "./runner.ts";
 import { formatItems } from "./table.ts";
+import { viewOf } from "./views.ts";
 
 const columns = [
   ...["decidedBy", "time", "machineTime", "differenceSeconds"],
@@ -16,8 +18,9 @@ const columns = [
 /** The allocator compares the difference with the clock's, so its size does not matter here. */
 const safe = Number.MAX_SAFE_INTEGER;
 
-const showClocks: Show = (body) =>
-  formatItems(columns, (body as { readonly clocks: readonly unknown[] }).clocks);
+const showClocks = viewOf(v.looseObject({ clocks: v.array(v.looseObject({})) }), ({ clocks }) =>
+  formatItems(columns, clocks),
+);
 
 /** Adds the commands of the clocks. */
 export function addClock(admin: Command, run: Run): void {

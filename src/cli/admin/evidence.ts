@@ -6,43 +6,39 @@
  */
 import { Option } from "commander";
 import type { Command } from "commander";
-import { addIfMatch, ifMatchOf, numberOf } from "./runner.ts";
-import type { Run, Show } from "./runner.ts";
-import { formatItems } from "./table.ts";
+import * as v from "valibot";
+import { lookupToleranceSecondsMax } from "../../limits.ts";
+import { date, inDomain, parsePair, wholeNumber } from "./arguments.ts";
+import { pathOf } from "./resources.ts";
+import { addIfMatch, ifMatchOf } from "./runner.ts";
+import type { Run } from "./runner.ts";
+import { escapeControls, formatItems } from "./table.ts";
+import { lease, viewOf } from "./views.ts";
+import type { TextView } from "./views.ts";
 
 /** Adds the commands that change a lease. */
 export function addLeaseChanges(leases: Command, run: Run): void {
   addIfMatch(leases.command("release <id>"))
     .description("end a lease or an offer, as if its client had released it")
     .action(
-      run(({ client }, [id], flags) =>
-        client.leases[":id"].release.$post({ param: { id: id! } }, { headers: ifMatchOf(flags) }),
+      run(
+        ({ client }, [id], flags) =>
+          client.leases[":id"].release.$post({ param: pathOf({ id: id! }) }, { headers: ifMatchOf(flags) }),
+        lease,
       ),
     );
   addIfMatch(leases.command("move <id> <pair>"))
     .description("move a lease to a free pair: ADDRESS-PSID, or ADDRESS in a full pool")
     .action(
-      run(({ client }, [id, pair], flags) =>
-        client.leases[":id"].move.$post(
-          { param: { id: id! }, json: parsePair(pair!) },
-          { headers: ifMatchOf(flags) },
-        ),
+      run(
+        ({ client }, [id, pair], flags) =>
+          client.leases[":id"].move.$post(
+            { param: pathOf({ id: id! }), json: parsePair(pair!) },
+            { headers: ifMatchOf(flags) },
+          ),
+        lease,
       ),
     );
-}
-
-/** @throws {RangeError} When the text does not have the form of a lease id. */
-function parsePair(text: string): { address: string; psid: number | null } {
-  const [, address, psid] = /^([\d.]+)(?:-(\d{1,5}))?$/.exec(text) ?? [];
-  if (address !== undefined)
-    return { address, psid: psid === undefined ? null : numberOf("<pair>", psid, 0, 0xffff) };
-  throw new RangeError(`Cannot move the lease: found "${text}", expected ADDRESS-PSID, or ADDRESS`);
-}
-
-interface LookupAnswer {
-  readonly found: "subscriber" | "nobody";
-  readonly reason: { readonly id: string; readonly meaning: string } | null;
-  readonly holders: readonly unknown[];
 }
 
 const holderColumns = [
@@ -50,16 +46,20 @@ const holderColumns = [
   ...["domain", "pool", "psid", "since", "until"],
 ];
 
-const showLookup: Show = (body) => {
-  const { reason, holders } = body as LookupAnswer;
-  const nobody = reason === null ? "" : `nobody (${reason.id}): ${reason.meaning}\n`;
-  return nobody + (holders.length === 0 ? "" : formatItems(holderColumns, holders));
-};
+const lookupShape = v.looseObject({
+  reason: v.nullable(v.looseObject({ id: v.string(), meaning: v.string() })),
+  holders: v.array(v.looseObject({})),
+});
 
-interface StatisticsAnswer extends Record<string, unknown> {
-  readonly asOf: string;
-  readonly domains: readonly ({ readonly pools: readonly unknown[] } & Record<string, unknown>)[];
-}
+const showLookup = viewOf(lookupShape, ({ reason, holders }) => {
+  const nobody = reason === null ? "" : escapeControls(`nobody (${reason.id}): ${reason.meaning}`) + "\n";
+  return nobody + (holders.length === 0 ? "" : formatItems(holderColumns, holders));
+});
+
+const statisticsShape = v.looseObject({
+  asOf: v.string(),
+  domains: v.array(v.looseObject({ pools: v.array(v.looseObject({})) })),
+});
 
 const statisticsColumns = [
   ...["domain", "pool", "total", "free"],
@@ -70,23 +70,37 @@ const statisticsColumns = [
  * Shows the pools of each domain, then the total of the domain; the last row is the total of all domains. The line after
  * the table says when they were counted.
  */
-const showStatistics: Show = (body) => {
-  const { asOf, domains, ...all } = body as StatisticsAnswer;
+const showStatistics = viewOf(statisticsShape, ({ asOf, domains, ...all }) => {
   const rows = domains.flatMap(({ pools, ...domain }) => [
-    ...pools.map((pool) => ({ domain: domain.domain, ...(pool as object) })),
+    ...pools.map((pool) => ({ domain: domain.domain, ...pool })),
     { ...domain, pool: "(all)" },
   ]);
   const table = formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
-  return `${table}counted at ${asOf}\n`;
+  return `${table}counted at ${escapeControls(asOf)}\n`;
+});
+
+/** What Prometheus scrapes has its version in its type; a page of another server does not. */
+const metricsText: TextView = {
+  isOurs: (headers) => /^[\w/.+-]+;.*\bversion=/.test(headers.get("content-type") ?? ""),
 };
+
+const bindingTable: TextView = { isOurs: (headers) => headers.get("apportion-version") !== null };
 
 /** Adds the commands for look-ups, binding tables, statistics and metrics. */
 export function addEvidence(admin: Command, run: Run): void {
   admin
     .command("lookup <address> [port]")
     .description("show who held an address and port at a given time")
-    .requiredOption("--at <date>", "time in RFC 3339 format with a time zone, such as 2026-11-24T03:04:05Z")
-    .option("--tolerance <seconds>", "maximum error of the clock that recorded the time (default: 0)")
+    .requiredOption(
+      "--at <date>",
+      "time in RFC 3339 format with a time zone, such as 2026-11-24T03:04:05Z; required",
+      date,
+    )
+    .option(
+      "--tolerance <seconds>",
+      "maximum error of the clock that recorded the time (default: 0)",
+      wholeNumber(0, lookupToleranceSecondsMax),
+    )
     .action(
       run(({ client }, [address, port], { at, tolerance }) => {
         const clock = typeof tolerance === "string" ? { toleranceSeconds: tolerance } : {};
@@ -102,7 +116,7 @@ export function addEvidence(admin: Command, run: Run): void {
         .choices(["rfc8676", "snabb", "vpp"])
         .default("rfc8676"),
     )
-    .option("--domain <name>", "only rows of this domain")
+    .addOption(new Option("--domain <name>", "only rows of this domain").argParser(inDomain.check!))
     .option("--since <version>", "only changes since this version")
     .option("--digest", "also print the checksum of the text")
     .action(
@@ -110,7 +124,7 @@ export function addEvidence(admin: Command, run: Run): void {
         const flags = { format, domain, since, ...(digest === true && { digest: "true" }) };
         const query = Object.entries(flags).filter((flag): flag is [string, string] => flag[1] !== undefined);
         return request(`/admin/v1/bindings?${new URLSearchParams(query).toString()}`);
-      }, "text"),
+      }, bindingTable),
     );
   admin
     .command("statistics")
@@ -119,5 +133,5 @@ export function addEvidence(admin: Command, run: Run): void {
   admin
     .command("metrics")
     .description("print the metrics in the format that Prometheus scrapes")
-    .action(run(({ request }) => request("/metrics"), "text"));
+    .action(run(({ request }) => request("/metrics"), metricsText));
 }

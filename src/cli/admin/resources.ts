@@ -4,8 +4,21 @@
  * @module
  */
 import { hc } from "hono/client";
-import { slotStates } from "../../store/evidence/slot-state.ts";
 import type { AdminApp } from "../../http/admin/app.ts";
+import {
+  inDomain,
+  inPool,
+  inState,
+  ofAuditKind,
+  withAddress,
+  withPort,
+  withIPv6,
+  withTime,
+  wholeNumber,
+} from "./arguments.ts";
+import type { Filter } from "./arguments.ts";
+import { lease, named, secret } from "./views.ts";
+import type { View } from "./views.ts";
 
 /** Client of the admin API, with the types of its routes. */
 export type AdminClient = ReturnType<typeof hc<AdminApp>>;
@@ -15,11 +28,20 @@ export type AdminClient = ReturnType<typeof hc<AdminApp>>;
  *
  * @param url Base URL of the allocator.
  * @param token Secret of an API token, or the admin token.
+ * @param call Sends the requests.
  */
-export function createAdminClient(url: string, token: string): AdminClient {
+export function createAdminClient(url: string, token: string, call: typeof fetch): AdminClient {
   return hc<AdminApp>(`${url.replace(/\/$/, "")}/admin/v1`, {
+    fetch: call,
     headers: { authorization: `Bearer ${token}` },
   });
+}
+
+/** Encodes the names in the path of a request. The typed client does not, so `../` would lead to another resource. */
+export function pathOf<Names extends Record<string, string>>(names: Names): Names {
+  return Object.fromEntries(
+    Object.entries(names).map(([field, name]) => [field, encodeURIComponent(name)]),
+  ) as Names;
 }
 
 /** The parts of a response that the command line uses. */
@@ -27,17 +49,22 @@ export interface ApiAnswer {
   readonly ok: boolean;
   readonly status: number;
   readonly headers: { readonly get: (name: string) => string | null };
-  readonly text: () => Promise<string>;
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
 /** One kind of resource. The API validates the content of files, so they may hold any JSON here. */
 export interface Resource {
   readonly name: string;
+  /** What identifies one of them, as the help calls it. Default: its name. */
+  readonly key?: "id";
   readonly columns: readonly string[];
   readonly description: string;
-  /** The filters of its list, and what each selects; each becomes a flag. */
-  readonly filters: Readonly<Record<string, string>>;
+  /** The filters of its list; each becomes a flag. */
+  readonly filters: Readonly<Record<string, Filter>>;
+  /** The answer about one of them. */
+  readonly one: View;
+  /** The answer when one is created. Default: the same. */
+  readonly created?: View;
   readonly list: (client: AdminClient, query: Record<string, string>) => Promise<ApiAnswer>;
   readonly get?: (client: AdminClient, name: string) => Promise<ApiAnswer>;
   /** What the flag `--force` does, for each command that has it. */
@@ -63,20 +90,20 @@ export interface ChangeOptions {
   readonly headers: Record<string, string>;
 }
 
-const inDomain = "only of this domain";
-
 const domains: Resource = {
   name: "domains",
+  one: named,
   description: "read and change domains",
   columns: ["name", "default", "serverIdentifier", "prefixes", "siteLeasesMax"],
   filters: {},
   list: (client, query) => client.domains.$get({ query }),
-  get: (client, name) => client.domains[":name"].$get({ param: { name } }),
+  get: (client, name) => client.domains[":name"].$get({ param: pathOf({ name }) }),
   put: (client, name, json, { headers }) =>
-    client.domains[":name"].$put({ param: { name }, json: json as never }, { headers }),
+    client.domains[":name"].$put({ param: pathOf({ name }), json: json as never }, { headers }),
   patch: (client, name, json, { headers }) =>
-    client.domains[":name"].$patch({ param: { name }, json: json as never }, { headers }),
-  delete: (client, name, { headers }) => client.domains[":name"].$delete({ param: { name } }, { headers }),
+    client.domains[":name"].$patch({ param: pathOf({ name }), json: json as never }, { headers }),
+  delete: (client, name, { headers }) =>
+    client.domains[":name"].$delete({ param: pathOf({ name }) }, { headers }),
 };
 
 const pastDrain = "accept a drain date that is past: drain the pool at once";
@@ -84,13 +111,14 @@ const otherLease = "move the client if it has a lease of another pair";
 
 const pools: Resource = {
   name: "pools",
+  one: named,
   description: "read and change pools",
   columns: ["name", "domain", "kind", "range", "psidOffset", "psidLength", "sizes.subscribers", "drainUntil"],
   filters: {
     domain: inDomain,
-    kind: "only of this kind: shared or full",
-    draining: "only those that are drained (true), or are not (false)",
-    address: "only those that have this IPv4 address",
+    kind: { what: "only of this kind", choices: ["shared", "full"] },
+    draining: { what: "only those that are drained, or are not", choices: ["true", "false"] },
+    address: withAddress("only those that have this IPv4 address"),
   },
   force: {
     put: pastDrain,
@@ -98,83 +126,90 @@ const pools: Resource = {
     delete: "delete the pool even if it has leases; they end and stay in the history",
   },
   list: (client, query) => client.pools.$get({ query }),
-  get: (client, name) => client.pools[":name"].$get({ param: { name } }),
+  get: (client, name) => client.pools[":name"].$get({ param: pathOf({ name }) }),
   put: (client, name, json, { query, headers }) =>
-    client.pools[":name"].$put({ param: { name }, query, json: json as never }, { headers }),
+    client.pools[":name"].$put({ param: pathOf({ name }), query, json: json as never }, { headers }),
   patch: (client, name, json, { query, headers }) =>
-    client.pools[":name"].$patch({ param: { name }, query, json: json as never }, { headers }),
+    client.pools[":name"].$patch({ param: pathOf({ name }), query, json: json as never }, { headers }),
   delete: (client, name, { query, headers }) =>
-    client.pools[":name"].$delete({ param: { name }, query }, { headers }),
+    client.pools[":name"].$delete({ param: pathOf({ name }), query }, { headers }),
 };
 
 const reservations: Resource = {
   name: "reservations",
+  one: named,
   description: "read and change reservations",
   columns: ["name", "domain", "pool", "clientIdentifier", "address", "psid"],
   filters: {
     domain: inDomain,
-    pool: "only of this pool",
-    clientIdentifier: "only of the client with this identifier, in hexadecimal",
+    pool: inPool,
+    clientIdentifier: { what: "only of the client with this identifier, in hexadecimal" },
   },
   force: { put: otherLease, patch: otherLease },
   list: (client, query) => client.reservations.$get({ query }),
-  get: (client, name) => client.reservations[":name"].$get({ param: { name } }),
+  get: (client, name) => client.reservations[":name"].$get({ param: pathOf({ name }) }),
   put: (client, name, json, { query, headers }) =>
-    client.reservations[":name"].$put({ param: { name }, query, json: json as never }, { headers }),
+    client.reservations[":name"].$put({ param: pathOf({ name }), query, json: json as never }, { headers }),
   patch: (client, name, json, { query, headers }) =>
-    client.reservations[":name"].$patch({ param: { name }, query, json: json as never }, { headers }),
+    client.reservations[":name"].$patch({ param: pathOf({ name }), query, json: json as never }, { headers }),
   delete: (client, name, { headers }) =>
-    client.reservations[":name"].$delete({ param: { name } }, { headers }),
+    client.reservations[":name"].$delete({ param: pathOf({ name }) }, { headers }),
 };
 
 const leases: Resource = {
   name: "leases",
+  key: "id",
+  one: lease,
   description: "read leases, and end or move them",
   columns: ["id", "domain", "pool", "state", "clientId", "softwire", "expiresAt", "pending"],
   filters: {
     domain: inDomain,
-    pool: "only of this pool",
-    address: "only of this IPv4 address",
-    port: "only those whose port set has this port",
-    clientId: "only of the client with this identifier, in hexadecimal",
-    duid: "only of the clients with this DUID, in hexadecimal",
-    iaid: "only of the clients with this IAID",
-    softwire: "only with this IPv6 softwire address",
-    source: "only of the client that sends from this IPv6 address",
-    site: "only of this customer site, as leases show it",
-    state: `only in this state: ${slotStates.join(", ")}`,
-    expiresFrom: "only those that end at this time or later",
-    expiresBefore: "only those that end before this time",
+    pool: inPool,
+    address: withAddress("only of this IPv4 address"),
+    port: withPort("only those whose port set has this port"),
+    clientId: { what: "only of the client with this identifier, in hexadecimal" },
+    duid: { what: "only of the clients with this DUID, in hexadecimal" },
+    iaid: { what: "only of the clients with this IAID", check: wholeNumber(0, 0xffff_ffff) },
+    softwire: withIPv6("only with this IPv6 softwire address"),
+    source: withIPv6("only of the client that sends from this IPv6 address"),
+    site: { what: "only of this customer site, as leases show it" },
+    state: inState,
+    expiresFrom: withTime("only those that end at this time or later"),
+    expiresBefore: withTime("only those that end before this time"),
   },
   list: (client, query) => client.leases.$get({ query }),
-  get: (client, id) => client.leases[":id"].$get({ param: { id } }),
+  get: (client, id) => client.leases[":id"].$get({ param: pathOf({ id }) }),
 };
 
 const tokens: Resource = {
   name: "tokens",
+  one: named,
+  created: secret,
   description: "read and change the tokens of the API",
   columns: ["name", "scope", "domain", "createdAt", "rotatedAt", "expiresAt"],
   filters: {},
   list: (client, query) => client.tokens.$get({ query }),
-  get: (client, name) => client.tokens[":name"].$get({ param: { name } }),
+  get: (client, name) => client.tokens[":name"].$get({ param: pathOf({ name }) }),
   put: (client, name, json, { headers }) =>
-    client.tokens[":name"].$put({ param: { name }, json: json as never }, { headers }),
+    client.tokens[":name"].$put({ param: pathOf({ name }), json: json as never }, { headers }),
   patch: (client, name, json, { headers }) =>
-    client.tokens[":name"].$patch({ param: { name }, json: json as never }, { headers }),
-  delete: (client, name, { headers }) => client.tokens[":name"].$delete({ param: { name } }, { headers }),
+    client.tokens[":name"].$patch({ param: pathOf({ name }), json: json as never }, { headers }),
+  delete: (client, name, { headers }) =>
+    client.tokens[":name"].$delete({ param: pathOf({ name }) }, { headers }),
 };
 
 const audit: Resource = {
   name: "audit",
+  one: named,
   description: "read the log of changes",
   columns: ["at", "actor", "action", "resource", "name"],
   filters: {
-    resource: "only changes of this kind of resource, such as pools",
-    name: "only changes of the resource with this name",
-    actor: "only changes by this token, or file",
+    resource: ofAuditKind,
+    name: { what: "only changes of the resource with this name" },
+    actor: { what: "only changes by this token, or file" },
     domain: inDomain,
-    since: "only changes at this time or later",
-    until: "only changes at this time or earlier",
+    since: withTime("only changes at this time or later"),
+    until: withTime("only changes at this time or earlier"),
   },
   list: (client, query) => client.audit.$get({ query }),
 };

@@ -3,18 +3,23 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { linesOf } from "../../declaration/declared-lines.ts";
+import type * as v from "valibot";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
-import { exitCodes } from "../../failure.ts";
-import type { ExitCode } from "../../failure.ts";
+import { exitCodes, UnreachableError } from "../../failure.ts";
+import { parseEntityTags } from "../../http/entity-tags.ts";
 import { parseWholeNumber } from "../../wire/number.ts";
 import { tokenOf } from "../token-options.ts";
 import type { TokenPurpose } from "../token-options.ts";
+import { foreignAnswer, piecesOf, readJson, sourceOf, throwRefusal } from "./answer.ts";
+import type { Origin } from "./answer.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
+import { watchSilence } from "./silence.ts";
+import { escapeControls } from "./table.ts";
+import type { JsonView, TextView, View } from "./views.ts";
 
 export const apiToken: TokenPurpose = {
   description: "token of scope read or admin",
@@ -40,6 +45,8 @@ export interface AdminIo {
 interface Global {
   readonly api?: string;
   readonly json?: boolean;
+  /** Seconds without a sign of the server. */
+  readonly timeout: number;
 }
 
 /** Flags of one command. */
@@ -56,41 +63,39 @@ export interface Api {
   readonly client: AdminClient;
   /** Sends an authenticated request to a path of the allocator that the typed client does not cover. */
   readonly request: (path: string, init?: RequestSettings) => Promise<Response>;
+  /** Reads an answer that a command uses itself. */
+  readonly read: <T>(answer: ApiAnswer, shape: v.GenericSchema<unknown, T>) => Promise<T>;
 }
 
 type Action = (api: Api, args: string[], flags: Flags) => Promise<ApiAnswer>;
-
-/** Formats a response body for people. `text` streams the body to standard output unchanged. */
-export type Show = ((body: unknown) => string) | "text";
 
 /**
  * Makes the handler of a command.
  *
  * @param action Calls the API.
- * @param show How the response is shown without `--json`. Default: YAML.
+ * @param view What the answer has, and how it is shown without `--json`.
  * @param printedHeaders Names of response headers to print to standard error.
  */
 export type Run = (
   action: Action,
-  show?: Show,
+  view: View,
   printedHeaders?: readonly string[],
 ) => (...args: unknown[]) => Promise<void>;
 
-/** The API refused the request, or the response did not come from the API. */
-class AnswerError extends Error {
-  readonly exitCode: ExitCode;
-  constructor(status: number, message: string) {
-    super(message);
-    this.exitCode = status >= 500 ? exitCodes.unreachable : exitCodes.refused;
-  }
-}
-
 /** Adds the flag that makes a change fail if the resource was changed in the meantime. */
 export function addIfMatch(command: Command): Command {
-  return command.option(
-    "--if-match <etag>",
-    'change only if this is still its ETag; "*" matches any version',
+  return command.addOption(
+    new Option(
+      "--if-match <etag>",
+      'change only if this is still its ETag; "*" matches any version',
+    ).argParser(checkTags),
   );
+}
+
+/** @throws {InvalidArgumentError} When the text is no value of the header, which has printable ASCII only. */
+function checkTags(text: string): string {
+  if (/^[\x20-\x7e]+$/.test(text) && parseEntityTags(text) !== undefined) return text;
+  throw new InvalidArgumentError('Expected * or a list of ETags, such as "3", "4"');
 }
 
 /**
@@ -114,41 +119,78 @@ export function ifMatchOf({ ifMatch }: Flags): Record<string, string> {
 
 /** Creates the function that makes handlers: they call the API, print the response and set the exit code. */
 export function createRunner(io: AdminIo, admin: Command): Run {
-  return (action, show = (body) => formatText(body, "yaml"), printedHeaders = []) =>
+  return (action, view, printedHeaders = []) =>
     async (...given) => {
       const command = given.at(-1) as Command;
-      const { api, json } = admin.opts<Global>();
+      const { api, json, timeout } = admin.opts<Global>();
       const base = api ?? io.environment.APPORTION_URL ?? defaultAllocatorUrl;
       const setting = admin.getOptionValueSource("api") === "cli" ? "--api" : "APPORTION_URL";
+      const silence = watchSilence(timeout * 1000, () => silent(base, timeout));
+      const origin = { base, silence };
       try {
         const secret = tokenOf(admin, apiToken, io.environment);
-        const answer = await action(openApi({ base, setting }, secret), command.args, command.opts<Flags>());
-        if (show === "text") {
-          await streamText(answer, io);
-          return;
+        const answer = await action(
+          openApi({ setting, ...origin }, secret),
+          command.args,
+          command.opts<Flags>(),
+        );
+        if (!answer.ok) await throwRefusal(answer, sourceOf(command), origin);
+        if (view === "nothing") {
+          showDeletion(answer, json, { origin, io });
+        } else if ("isOurs" in view) {
+          await streamText(answer, view, origin, io);
+        } else {
+          const body = await readJson(answer, view.shape, origin);
+          printHeaders(answer, printedHeaders, io);
+          io.stdout(formatBody(body, view, json));
         }
-        const body = await readAnswer(answer, sourceOf(command));
-        printHeaders(answer, printedHeaders, io);
-        if (body !== undefined) io.stdout(json === true ? formatText(body, "json") : show(body));
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         const isNetwork = error instanceof TypeError && /fetch|network|terminated/i.test(message);
-        io.stderr(`${isNetwork ? describeUnreachable(base, error) : message}\n`);
-        const usage = isNetwork ? exitCodes.unreachable : exitCodes.usage;
-        io.setExitCode(error instanceof AnswerError ? error.exitCode : usage);
+        const failure = isNetwork ? unreachable(base, error) : error;
+        io.stderr(`${failure instanceof Error ? failure.message : message}\n`);
+        io.setExitCode((failure as { exitCode?: number }).exitCode ?? exitCodes.usage);
+      } finally {
+        silence.end();
       }
     };
 }
 
+function formatBody(body: unknown, { show }: JsonView, json: boolean | undefined): string {
+  return json === true ? formatText(body, "json") : show(body);
+}
+
+/** A deletion answers 204, or 202 when a part of the work is left; never with a body. */
+function showDeletion(
+  { status, headers }: ApiAnswer,
+  json: boolean | undefined,
+  { origin, io }: { readonly origin: Origin; readonly io: AdminIo },
+): void {
+  if (status === 202)
+    io.stdout(
+      formatText({ status: "unfinished: repeat the request to continue" }, json === true ? "json" : "yaml"),
+    );
+  else if (status !== 204) {
+    const type = headers.get("content-type")?.split(";", 1)[0] ?? `status ${status}`;
+    throw foreignAnswer(origin, type);
+  }
+}
+
+function silent(base: string, seconds: number): UnreachableError {
+  return new UnreachableError(
+    `Cannot reach the allocator ${base}: found no answer in ${seconds} s, expected one: see whether it runs, or raise --timeout`,
+  );
+}
+
 /** Only a URL that has no secret is called, so it may be shown. */
-function describeUnreachable(base: string, { cause, message }: Error): string {
+function unreachable(base: string, { cause, message }: Error): UnreachableError {
   const { code, errors } = (cause ?? {}) as NodeJS.ErrnoException & {
     readonly errors?: NodeJS.ErrnoException[];
   };
   const why = code ?? errors?.[0]?.code ?? message;
-  return (
+  return new UnreachableError(
     `Cannot reach the allocator ${base}: found no answer (${why}), expected an allocator that runs: start it, or ` +
-    "correct --api or APPORTION_URL"
+      "correct --api or APPORTION_URL",
   );
 }
 
@@ -158,7 +200,8 @@ interface NamedBase {
   readonly setting: string;
 }
 
-function openApi({ base, setting }: NamedBase, secret: string | undefined): Api {
+function openApi({ setting, ...origin }: NamedBase & Origin, secret: string | undefined): Api {
+  const { base, silence } = origin;
   if (secret === undefined) {
     throw new TypeError(
       "Cannot call the API: found no token, expected --token-file, --token or APPORTION_ADMIN_TOKEN",
@@ -177,9 +220,14 @@ function openApi({ base, setting }: NamedBase, secret: string | undefined): Api 
   }
   refuseWholeUrl({ base, setting }, url);
   const authorization = `Bearer ${secret}`;
+  const call: typeof fetch = (input, init) => fetch(input, { ...init, signal: silence.signal });
   const request: Api["request"] = (path, { headers, ...init } = {}) =>
-    fetch(base.replace(/\/$/, "") + path, { ...init, headers: { ...headers, authorization } });
-  return { client: createAdminClient(base, secret), request };
+    call(base.replace(/\/$/, "") + path, { ...init, headers: { ...headers, authorization } });
+  return {
+    client: createAdminClient(base, secret, call),
+    request,
+    read: (answer, shape) => readJson(answer, shape, origin),
+  };
 }
 
 function parseBase(base: string): URL {
@@ -221,92 +269,24 @@ const bindingHeaders = ["apportion-version", "apportion-digest", "apportion-left
 function printHeaders(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
   for (const name of names) {
     const value = answer.headers.get(name);
-    if (value !== null) io.stderr(`${name}: ${value}\n`);
+    if (value !== null) io.stderr(`${name}: ${escapeControls(value)}\n`);
   }
 }
 
-async function streamText(answer: ApiAnswer, io: AdminIo): Promise<void> {
-  if (!answer.ok || answer.body === null) {
-    await readAnswer(answer);
-    return;
+/** Prints an answer as it comes, because a binding table may be long. */
+async function streamText(
+  answer: ApiAnswer,
+  { isOurs }: TextView,
+  origin: Origin,
+  io: AdminIo,
+): Promise<void> {
+  if (!isOurs(answer.headers)) {
+    const type = answer.headers.get("content-type") ?? "no content type";
+    throw foreignAnswer(origin, type.split(";", 1)[0]!);
   }
   printHeaders(answer, bindingHeaders, io);
-  const decoder = new TextDecoder();
-  const reader = answer.body.getReader();
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    io.stdout(decoder.decode(piece.value, { stream: true }));
-    if (!(await io.drain())) {
-      await reader.cancel();
-      return;
-    }
+  for await (const { piece } of piecesOf(answer, origin)) {
+    io.stdout(piece);
+    if (!(await io.drain())) return;
   }
-}
-
-/** What the body of a request was read from. */
-interface Source {
-  /** As the operator named it. */
-  readonly name: string;
-  /** Finds the line of a field. */
-  readonly lineOf: (path: string) => number | undefined;
-}
-
-/** @returns The argument of a command that has the body: a file, or JSON. */
-function sourceOf({ registeredArguments, args }: Command): Source | undefined {
-  const place = registeredArguments.findIndex((each) => ["file", "json"].includes(each.name()));
-  const given = args[place];
-  if (given === undefined) return undefined;
-  const isFile = registeredArguments[place]!.name() === "file";
-  if (!isFile) return { name: "<json>", lineOf: () => undefined };
-  return {
-    name: given,
-    lineOf: (path) => {
-      try {
-        return linesOf(readFileSync(given, "utf8"))(path);
-      } catch {
-        // It was read a moment ago: without it, the fault is told without its line.
-        return undefined;
-      }
-    },
-  };
-}
-
-/** A fault of a request, as a problem document has it. */
-interface Fault {
-  readonly path: string;
-  readonly found: string;
-  readonly expected: string;
-}
-
-const bodyFault = "Cannot read the body: ";
-
-/**
- * Describes a refusal. Each fault is told once: the detail of a problem document has the first one already. The operator
- * wrote a file, and knows of no body.
- */
-function describeRefusal(detail: string, faults: readonly Fault[], source: Source | undefined): string {
-  const describe = ({ path, found, expected }: Fault) => `${path}: found ${found}, expected ${expected}`;
-  const isSource = source !== undefined && detail.startsWith(bodyFault);
-  const place = (fault: Fault): string => {
-    const line = isSource ? source.lineOf(fault.path) : undefined;
-    return line === undefined ? "" : `line ${line}: `;
-  };
-  const first = faults.find((fault) => detail.includes(describe(fault)));
-  const lines = faults
-    .filter((fault) => fault !== first)
-    .map((fault) => `\n  ${place(fault)}${describe(fault)}`);
-  const head = isSource
-    ? `Cannot read ${source.name}: ${first === undefined ? "" : place(first)}${detail.slice(bodyFault.length)}`
-    : detail;
-  return head + lines.join("");
-}
-
-async function readAnswer(answer: ApiAnswer, source?: Source): Promise<unknown> {
-  const text = await answer.text();
-  const isJson = (answer.headers.get("content-type") ?? "").includes("json");
-  const body = isJson && text !== "" ? (JSON.parse(text) as unknown) : undefined;
-  if (answer.ok)
-    return answer.status === 202 ? { status: "unfinished: repeat the request to continue" } : body;
-  const unknown = `Cannot call the API: found status ${answer.status}, expected success`;
-  const { detail = unknown, errors = [] } = (body ?? {}) as { detail?: string; errors?: readonly Fault[] };
-  throw new AnswerError(answer.status, describeRefusal(detail, errors, source));
 }
