@@ -296,6 +296,15 @@ export const clockReadingMsMax = 10_000;
 /** Milliseconds that a libSQL server may take for one statement of a command: migrations may change millions of rows. */
 export const databaseCommandMsMax = 600_000;
 
+/** Milliseconds until a libSQL server must have answered a command for the first time: one that was asleep starts by then. */
+export const databaseFirstAnswerMsMax = 10_000;
+
+/** Milliseconds that a relay may take to tell its status over a socket of the same host. */
+export const relayStatusMsMax = 5000;
+
+/** Octets of a relay's status: some thousand listeners, allocators and untrusted relays. */
+export const relayStatusOctetsMax = 4 * 1024 * 1024;
+
 /**
  * Milliseconds for which an allocator with several databases may use its cached list of a database's domains. With one
  * database, every batch refreshes the list. With several, a batch queries only the databases it needs, so the others

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultAllocatorUrl } from "../../src/defaults.ts";
 import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
 import { version } from "../../src/version.ts";
@@ -135,9 +135,15 @@ function addFlags(command: Command): Command {
       "--http <host:port>",
       "address of the HTTP server for GET /metrics, for Prometheus (default: none)",
     )
-    .option("--status-socket <file>", "Unix socket for `apportion-relay status`")
+    .option("--status-socket <file>", "Unix socket for `apportion-relay status`", parsePath)
     .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark");
   return addLogFlags(command, "that of the configuration file, or info");
+}
+
+/** @throws {InvalidArgumentError} For an empty path, with which a client would call port 80 of this host. */
+function parsePath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("Expected the path of a socket.");
+  return text;
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
@@ -206,7 +212,7 @@ function statusCommand({ readStatus, print }: RelayActions): Command {
     examples: [["", "of the service on this host"]],
   })
     .description("show the status of a running relay")
-    .option("--status-socket <file>", "status socket of the relay", defaultStatusSocket)
+    .option("--status-socket <file>", "status socket of the relay", parsePath, defaultStatusSocket)
     .option("--json", "print JSON")
     .action(async (_: unknown, command: Command) => {
       // The relay has the same flag, and takes it for its own wherever it stands.

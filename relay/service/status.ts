@@ -4,8 +4,10 @@
  * @module
  */
 import { request } from "node:http";
-import { text } from "node:stream/consumers";
+import type { IncomingMessage } from "node:http";
+import * as v from "valibot";
 import { UnreachableError } from "../../src/failure.ts";
+import { relayStatusMsMax, relayStatusOctetsMax } from "../../src/limits.ts";
 import { formatTable } from "../../src/text-table.ts";
 import type { KernelSocket } from "../sockets/kernel-sockets.ts";
 import { dropReasons } from "../reasons.ts";
@@ -24,17 +26,36 @@ export interface StatusReport extends RelayStatus {
 /** Path of the status socket when the relay runs as a systemd service. */
 export const defaultStatusSocket = "/run/apportion-relay/status.sock";
 
+/** What tells the status of a relay from the answer of another program. */
+const statusShape = v.looseObject({
+  pid: v.number(),
+  uptimeSeconds: v.number(),
+  kernel: v.array(v.looseObject({ dropped: v.number() })),
+  counters: v.looseObject({
+    received: v.number(),
+    sent: v.number(),
+    dropped: v.record(v.string(), v.number()),
+  }),
+  queue: v.looseObject({ frames: v.number(), octets: v.number(), oldestMs: v.number() }),
+  listeners: v.array(v.looseObject({ endpoint: v.string() })),
+  allocators: v.array(v.looseObject({ url: v.string(), state: v.string() })),
+  untrustedRelays: v.array(v.looseObject({ address: v.string(), listener: v.string(), count: v.number() })),
+});
+
 /**
  * Requests the status of a relay.
  *
  * @param socket Path of its status socket.
+ * @param answerMsMax Milliseconds that it may take. Default: {@link relayStatusMsMax}.
  * @throws {UnreachableError} If no relay answers there.
  */
-export async function readStatus(socket: string): Promise<StatusReport> {
+export async function readStatus(socket: string, answerMsMax = relayStatusMsMax): Promise<StatusReport> {
   try {
-    return JSON.parse(await get(socket, "/status")) as StatusReport;
+    const answer: unknown = JSON.parse(await get(socket, "/status", answerMsMax));
+    if (!v.is(statusShape, answer)) throw new TypeError("an answer of another form");
+    return answer as unknown as StatusReport;
   } catch (error) {
-    const found = `found ${(error as Error).message}`;
+    const found = `found ${describeFault(error as Error, answerMsMax)}`;
     const expected = "expected a relay that runs with this --status-socket or status.socket";
     throw new UnreachableError(`Cannot read the status of the relay at ${socket}: ${found}, ${expected}`, {
       cause: error,
@@ -42,13 +63,31 @@ export async function readStatus(socket: string): Promise<StatusReport> {
   }
 }
 
-function get(socketPath: string, path: string): Promise<string> {
+function describeFault({ name, message }: Error, answerMsMax: number): string {
+  if (name === "AbortError") return `no answer in ${answerMsMax / 1000} s`;
+  return name === "SyntaxError" ? "an answer that is no JSON" : message;
+}
+
+function get(socketPath: string, path: string, answerMsMax: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const pending = request({ socketPath, path }, (response) => {
-      text(response).then(resolve, reject);
+    const options = { socketPath, path, signal: AbortSignal.timeout(answerMsMax) };
+    const pending = request(options, (response) => {
+      readAll(response).then(resolve, reject);
     });
     pending.on("error", reject).end();
   });
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let octets = 0;
+  for await (const piece of response as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    octets += piece.length;
+    // Leaving the loop ends the connection.
+    if (octets > relayStatusOctetsMax) throw new RangeError(`more than ${relayStatusOctetsMax} octets`);
+  }
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 /** Formats a status as lines of text. */

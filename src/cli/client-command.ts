@@ -21,7 +21,7 @@ import {
   requestParameters,
 } from "../client/session.ts";
 import type { Extension, Outcome, Session } from "../client/session.ts";
-import { loadState, storeLease } from "../client/state.ts";
+import { loadState, prepareState, storeLease } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
 import { exitCodeOf, exitCodes, UsageError } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
@@ -130,6 +130,7 @@ async function withClient<O extends CommonOptions>(
   const profile = profileOf(options);
   const relay = relayOf(options);
   const clientIdentifier = encodeHex(profile.clientIdentifier);
+  await prepareState(options.state);
   const stored = (await loadState(options.state)).get(clientIdentifier);
   const source = relay === undefined ? await findSourceAddress(target) : formatIPv6(relay.peerAddress);
   const link = await openLink(target);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clientStateOctetsMax } from "../limits.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6 } from "../wire/ipv6-address.ts";
-import { formatState, loadState, parseState, storeLease } from "./state.ts";
+import { formatState, loadState, parseState, prepareState, storeLease } from "./state.ts";
 import type { KeptLease } from "./state.ts";
 
 const shared: KeptLease = {
@@ -67,6 +67,7 @@ describe("loadState() and storeLease()", () => {
 
   test("round-trip leases, create the directory, and leave no other file", async () => {
     const path = join(directory, "new", "leases.json");
+    await prepareState(path);
     for (const [client, kept] of state) await storeLease(path, client, kept);
     expect(await loadState(path)).toEqual(state);
     expect(await readdir(join(directory, "new"))).toEqual(["leases.json"]);

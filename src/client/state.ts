@@ -16,6 +16,7 @@ import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
+import { UsageError } from "../failure.ts";
 import { describeFileFault } from "../file-fault.ts";
 import { clientLockRetryMs, clientLockTries, clientStateOctetsMax } from "../limits.ts";
 import { parseDateMs } from "../wire/date.ts";
@@ -144,8 +145,29 @@ export async function loadState(path: string): Promise<ClientState> {
 }
 
 /**
+ * Makes the folder of a state file, but not those above it: one that is misspelt would be made, too. To be called before
+ * a lease is asked for, because a lease that cannot be kept is of no use.
+ *
+ * @throws {UsageError} When the folder does not exist and cannot be made.
+ */
+export async function prepareState(path: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    throw new UsageError(
+      `Cannot use --state ${path}: found no folder ${folder} (${code ?? "unknown"}), expected one: create it, or correct the path`,
+      { cause: error },
+    );
+  }
+}
+
+/**
  * Stores a client's lease in the state file, or removes it. The file is read again, because clients that run at the same
- * time may share it. It is replaced atomically: a reader sees the old or the new content.
+ * time may share it. It is replaced atomically: a reader sees the old or the new content. {@link prepareState} has made
+ * its folder.
  *
  * @param clientIdentifier In hexadecimal.
  * @param kept The lease; undefined removes the stored one.
@@ -157,7 +179,6 @@ export async function storeLease(
   kept: KeptLease | undefined,
 ): Promise<void> {
   try {
-    await makeFolder(dirname(path));
     await withLock(`${path}.lock`, async () => {
       const state = new Map(await loadState(path));
       if (kept === undefined) state.delete(clientIdentifier);
@@ -168,14 +189,6 @@ export async function storeLease(
     const found = `found ${(error as Error).message}`;
     const expected = "expected a file that this user may write";
     throw new Error(`Cannot store the lease in --state ${path}: ${found}, ${expected}`, { cause: error });
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 

@@ -140,6 +140,14 @@ export const commandRows: readonly Row[] = [
     line: `Cannot use --interface none0: found no such interface, expected one that is up and has an address: ${Object.keys(networkInterfaces()).join(", ")}`,
   },
   {
+    command: "apportion client lease --state=",
+    line: `${usage} --state: found "", expected the path of a file`,
+  },
+  {
+    command: "apportion client lease --state /proc/none/leases.json",
+    line: "Cannot use --state /proc/none/leases.json: found no folder /proc/none (ENOENT), expected one: create it, or correct the path",
+  },
+  {
     command: "apportion client lease --state FOLDER/folder",
     line: "Cannot read --state FOLDER/folder: found a folder, expected a state file",
   },

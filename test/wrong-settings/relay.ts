@@ -152,6 +152,10 @@ export const relayRows: readonly Row[] = [
     code: 1,
   },
   {
+    command: "relay status --status-socket=",
+    line: `${usage} --status-socket: found "", expected the path of a socket`,
+  },
+  {
     command: "relay status --status-socket FOLDER/none.sock",
     line: "Cannot read the status of the relay at FOLDER/none.sock: found connect ENOENT FOLDER/none.sock, expected a relay that runs with this --status-socket or status.socket",
     code: 3,

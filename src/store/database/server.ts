@@ -6,7 +6,12 @@
 import type { InStatement, ResultSet } from "@libsql/client";
 import { createClient } from "@libsql/client/http";
 import { sql } from "drizzle-orm";
-import { databaseAnswerMsMax, databaseErrorCharactersMax, databaseRequestsMax } from "../../limits.ts";
+import {
+  databaseAnswerMsMax,
+  databaseErrorCharactersMax,
+  databaseFirstAnswerMsMax,
+  databaseRequestsMax,
+} from "../../limits.ts";
 import { bindArguments } from "./bind.ts";
 import { DatabaseError } from "./database.ts";
 import type { Database, Result, Row, Statement } from "./database.ts";
@@ -28,6 +33,11 @@ export interface ServerConfig {
   readonly fetch?: Fetch | undefined;
   /** Timeout of a request, in milliseconds. Default: {@link databaseAnswerMsMax}. */
   readonly answerMsMax?: number | undefined;
+  /**
+   * Timeout until the server has answered once, in milliseconds, if it is shorter: only then the long statements of a
+   * command are worth waiting for. Default: {@link databaseFirstAnswerMsMax}.
+   */
+  readonly firstAnswerMsMax?: number | undefined;
 }
 
 /**
@@ -43,6 +53,13 @@ const setInstant = `UPDATE instant SET now_ms = ${serverClockMs}`;
  */
 export function openServer(config: ServerConfig): Database {
   const { fetch: send = fetch, answerMsMax = databaseAnswerMsMax } = config;
+  const firstAnswerMsMax = Math.min(answerMsMax, config.firstAnswerMsMax ?? databaseFirstAnswerMsMax);
+  let hasAnswered = false;
+  const run: typeof attemptAll = async (count, work) => {
+    const results = await attemptAll(count, work);
+    hasAnswered = true;
+    return results;
+  };
   const { url, authorization } = parseServerAddress(config.url, config.authToken);
   const client = attempt(() =>
     createClient({
@@ -50,14 +67,14 @@ export function openServer(config: ServerConfig): Database {
       // The client's default limit is 20; further requests would be queued. On Workers, one request must not wait for
       // another.
       concurrency: databaseRequestsMax,
-      fetch: withDeadline(send, answerMsMax, authorization),
+      fetch: withDeadline(send, () => (hasAnswered ? answerMsMax : firstAnswerMsMax), authorization),
     }),
   );
   return {
     read: async (statements) => {
       const bound = statements.map(bind);
       const [only] = bound;
-      const results = await attemptAll(bound.length, async () =>
+      const results = await run(bound.length, async () =>
         bound.length === 1 && only !== undefined ? [await client.execute(only)] : client.batch(bound, "read"),
       );
       if (results.some(({ columns }) => columns.length === 0)) throw foreignAnswer("no columns");
@@ -65,14 +82,14 @@ export function openServer(config: ServerConfig): Database {
     },
     write: async (statements) => {
       const bound = [setInstant, ...statements.map(bind)];
-      return (await attemptAll(bound.length, () => client.batch(bound, "write"))).slice(1);
+      return (await run(bound.length, () => client.batch(bound, "write"))).slice(1);
     },
     migrate: async (statements) => {
       const bound = statements.map(bind);
-      await attemptAll(bound.length, () => client.migrate(bound));
+      await run(bound.length, () => client.migrate(bound));
     },
     clock: async () => {
-      const [result] = await attemptAll(1, async () => [await client.execute(`SELECT ${serverClockMs}`)]);
+      const [result] = await run(1, async () => [await client.execute(`SELECT ${serverClockMs}`)]);
       const clockMs = result!.rows[0]?.[0];
       if (typeof clockMs === "number") return clockMs;
       throw foreignAnswer("no time");
@@ -90,12 +107,12 @@ export function openServer(config: ServerConfig): Database {
  */
 function withDeadline(
   send: Fetch,
-  answerMsMax: number,
+  answerMsMax: () => number,
   authorization: string | undefined,
 ): (request: Request) => Promise<Response> {
   return (request) => {
     if (authorization !== undefined) request.headers.set("authorization", authorization);
-    return send(request, { signal: AbortSignal.timeout(answerMsMax), redirect: "manual" });
+    return send(request, { signal: AbortSignal.timeout(answerMsMax()), redirect: "manual" });
   };
 }
 
