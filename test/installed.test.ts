@@ -128,12 +128,15 @@ test.skipIf(withoutBash !== "").each([
   ["apportion start --log-level w", "warn"],
   ["apportion admin pools dr", "drain"],
   ["apportion check dat", "data/"],
+  ["apportion complete fi", "fish"],
 ])(`bash completes %j${withoutBash}`, (line, expected) => {
   mkdirSync(join(folder, "data"), { recursive: true });
   const words = line.split(" ");
   const script = [
     `. ${bashCompletion}`,
     'eval "$(apportion complete bash)"',
+    // A shell may read it again, without a complaint.
+    'eval "$(apportion complete bash)" 2>&1',
     `COMP_LINE='${line}' COMP_POINT=${line.length} COMP_CWORD=${words.length - 1}`,
     `COMP_WORDS=(${words.join(" ")})`,
     "__apportion_complete",

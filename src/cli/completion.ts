@@ -6,13 +6,36 @@
 import { readdirSync } from "node:fs";
 import addComplete from "@bomb.sh/tab/commander";
 import type { Command } from "commander";
+import { print } from "../program-output.ts";
 
 type Completions = ReturnType<typeof addComplete>;
 type AddWord = (value: string, description: string) => void;
 
+/** Shells that the library has a script for. */
+const shells = ["zsh", "bash", "fish", "powershell"];
+
 /** Adds the command that prints the script for a shell, and that the script asks for words. */
 export function addCompletion(program: Command): void {
-  completeFiles(program, addComplete(program));
+  const completions = addComplete(program);
+  completeFiles(program, completions);
+  const shell = completions.commands.get("complete")?.arguments.get("shell");
+  if (shell !== undefined) {
+    shell.handler = (add) => {
+      for (const each of shells) add(each, "");
+    };
+  }
+  const command = program.commands.find((each) => each.name() === "complete")!;
+  command.description("generate the completion script of a shell").hook("preAction", printByUs);
+}
+
+/**
+ * Prints what the library writes to the console, which hides that it cannot be written. Its script for bash makes variables
+ * that cannot be set again, so a shell that reads it twice would complain.
+ */
+function printByUs(): void {
+  console.log = (text: string): void => {
+    print(`${text.replaceAll(/^readonly /gm, "")}\n`);
+  };
 }
 
 /** The library completes names of commands, flags and choices. Names of files are left to its user. */
