@@ -23,6 +23,12 @@ export class UsageError extends TypeError {
   readonly exitCode = exitCodes.usage;
 }
 
+/** A result cannot be printed. */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+  readonly exitCode = exitCodes.refused;
+}
+
 /** A server does not answer. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { fstatSync, statSync } from "node:fs";
+import { devNull } from "node:os";
 import process from "node:process";
 import { exitCodes } from "./failure.ts";
 
@@ -17,15 +19,32 @@ const guarded = new Set<NodeJS.WriteStream>();
  * with code 1: a script must not take half of a result for all of it.
  */
 export function print(text: string): void {
-  guard(process.stdout, (error) => {
-    if (isRead && error.code !== "EPIPE") {
-      printError(
-        `Cannot print the result: ${error.message}, expected a standard output that can be written\n`,
-      );
-      process.once("exit", () => (process.exitCode = exitCodes.refused));
-    }
-    isRead = false;
-  }).write(text);
+  const { stdout } = process;
+  guard(stdout, onLoss).write(text);
+  // The stream tells its listeners in a later turn, which a program that exits now does not have.
+  if (stdout.errored !== null) onLoss(stdout.errored);
+}
+
+function onLoss(error: NodeJS.ErrnoException): void {
+  if (isRead && error.code !== "EPIPE") {
+    printError(`Cannot print the result: ${error.message}, expected a standard output that can be written\n`);
+    process.once("exit", () => (process.exitCode = exitCodes.refused));
+  }
+  isRead = false;
+}
+
+/**
+ * Whether all that is printed is lost: standard output is the null device. So it is when the program was started with a
+ * closed one, because the platform opens the null device in its place.
+ */
+export function isDiscarded(): boolean {
+  try {
+    const found = fstatSync(1);
+    return found.isCharacterDevice() && found.rdev === statSync(devNull).rdev;
+  } catch {
+    // Writing to it will say what is wrong with it.
+    return false;
+  }
 }
 
 /** Prints a note for people to standard output. A service serves, and ends with code 0, if nobody can read it. */

@@ -2,8 +2,12 @@
  * Runs the programs with real pipes whose readers go away, as in `… | head -1`.
  */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { adminToken } from "./support/allocator.ts";
 import { startAllocatorProcess, startRelayProcess } from "./support/processes.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -100,3 +104,42 @@ test("E23 a result that cannot be written for another reason is no success", asy
     /^Cannot print the result: .*ENOSPC.*, expected a standard output that can be written\n$/,
   );
 }, 120_000);
+
+test
+  .skipIf(!existsSync("/dev/full"))
+  .each([
+    ...["apportion --help", "apportion --version", "apportion admin pools --help", "apportion complete bash"],
+    ...["relay --help", "relay --version", "relay check relay/relay.example.toml"],
+  ])("E23 `%s` says so and ends with 1 when its output cannot be written", async (command) => {
+  const ended = await shell(`${command} > /dev/full`);
+  expect(ended).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringMatching(
+      /^Cannot print the result: ENOSPC.*, expected a standard output.*\n$/,
+    ) as string,
+  });
+});
+
+test.each(
+  ["put name FILE", "rotate name"].flatMap((command) => [">&-", ">/dev/null"].map((to) => [command, to])),
+)("E23 `apportion admin tokens %s %s` asks for no secret that nobody could read", async (command, to) => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url!);
+    response.end();
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const environment = { APPORTION_URL: `http://127.0.0.1:${port}`, APPORTION_ADMIN_TOKEN: adminToken };
+  const ended = await shell(
+    `apportion admin tokens ${command.replace("FILE", "package.json")} ${to}`,
+    environment,
+  );
+  expect(ended).toMatchObject({ code: 1, stdout: "" });
+  expect(ended.stderr).toMatch(
+    /^Cannot print the secret of the token: found a standard output that is closed/,
+  );
+  expect(asked).toEqual([]);
+});

@@ -25,7 +25,7 @@ import type { AdminIo, Api, Flags, Run } from "./admin/runner.ts";
 import { escapeControls } from "./admin/table.ts";
 import { declaredState, named, pageOf, poolPlan, secret, steps, stepsShape } from "./admin/views.ts";
 import { describeFileFault } from "../file-fault.ts";
-import { print, printed, printError } from "../program-output.ts";
+import { isDiscarded, print, printed, printError } from "../program-output.ts";
 import type { Steps } from "./plan-table.ts";
 import { decimal } from "./argument-parsers.ts";
 import { addTokenFlags } from "./token-options.ts";
@@ -34,6 +34,7 @@ const processIo: AdminIo = {
   stdout: print,
   stderr: printError,
   drain: printed,
+  isDiscarded,
   setExitCode: (code) => {
     process.exitCode = code;
   },

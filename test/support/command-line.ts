@@ -15,6 +15,7 @@ export function commandLine(environment: Readonly<Record<string, string | undefi
       stdout: (text) => (result.stdout += text),
       stderr: (text) => (result.stderr += text),
       drain: () => Promise.resolve(true),
+      isDiscarded: () => false,
       setExitCode: (code) => {
         result.code = code;
       },

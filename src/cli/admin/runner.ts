@@ -8,7 +8,7 @@ import type { Command } from "commander";
 import type * as v from "valibot";
 import { formatText } from "../../declaration/declaration-text.ts";
 import { defaultAllocatorUrl } from "../../defaults.ts";
-import { exitCodes, UnreachableError } from "../../failure.ts";
+import { exitCodes, OutputError, UnreachableError } from "../../failure.ts";
 import { parseEntityTags } from "../../http/entity-tags.ts";
 import { parseWholeNumber } from "../../wire/number.ts";
 import { tokenOf } from "../token-options.ts";
@@ -19,6 +19,7 @@ import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 import { watchSilence } from "./silence.ts";
 import { escapeControls } from "./table.ts";
+import { secret as secretToken } from "./views.ts";
 import type { JsonView, TextView, View } from "./views.ts";
 
 export const apiToken: TokenPurpose = {
@@ -35,6 +36,8 @@ export interface AdminIo {
    * whether somebody still reads.
    */
   readonly drain: () => Promise<boolean>;
+  /** Whether all that is written to standard output is lost. */
+  readonly isDiscarded: () => boolean;
   readonly setExitCode: (code: number) => void;
   /** Ends the process immediately, after a request for help or a wrong flag. */
   readonly exit: (code: number) => never;
@@ -128,6 +131,7 @@ export function createRunner(io: AdminIo, admin: Command): Run {
       const silence = watchSilence(timeout * 1000, () => silent(base, timeout));
       const origin = { base, silence };
       try {
+        if (view === secretToken && io.isDiscarded()) throw discardedSecret();
         const secret = tokenOf(admin, apiToken, io.environment);
         const answer = await action(
           openApi({ setting, ...origin }, secret),
@@ -154,6 +158,13 @@ export function createRunner(io: AdminIo, admin: Command): Run {
         silence.end();
       }
     };
+}
+
+/** The secret is nowhere else: it must not be made when nobody can read it. */
+function discardedSecret(): OutputError {
+  return new OutputError(
+    "Cannot print the secret of the token: found a standard output that is closed or /dev/null, expected a file, a pipe or a terminal: it is shown only once",
+  );
 }
 
 function formatBody(body: unknown, { show }: JsonView, json: boolean | undefined): string {
