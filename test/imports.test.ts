@@ -60,6 +60,7 @@ const lowest = ["src/failure.ts", "src/help.ts"];
 
 const leaves = [
   "src/byte-order-mark.ts",
+  "src/migrate-advice.ts",
   "src/clock-reading.ts",
   "src/duration.ts",
   "src/environment.ts",

@@ -184,7 +184,11 @@ test("E15 /readyz is 503 for a database of an earlier release, which does not ac
   expect((await app.request("/readyz")).status).toBe(200);
   waitForNextCheck(allocator);
   await execute(database, "DROP TABLE instant");
-  await expectProblem(await app.request("/readyz"), 503, /not migrated .* run `npm run migrate/);
+  await expectProblem(
+    await app.request("/readyz"),
+    503,
+    /not migrated .* run `apportion migrate --database URL`/,
+  );
 });
 
 /** Changes that leave a database as an earlier release left it, or empty. */
@@ -223,12 +227,12 @@ test.each(Object.entries(unmigrated))(
       await expectProblem(
         response,
         503,
-        /not migrated to this release; run `npm run migrate -- --database URL`/,
+        /not migrated to this release; run `apportion migrate --database URL` \(in a checkout, `npm run migrate/,
       );
       expect(response.headers.get("retry-after")).toBe("1");
     }
     expect(logged.map(({ message }) => message)).toEqual([
-      "database not migrated: run `npm run migrate -- --database URL` with this release",
+      "database not migrated: run `apportion migrate --database URL` (in a checkout, `npm run migrate -- --database URL`) with this release",
     ]);
   },
 );

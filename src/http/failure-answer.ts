@@ -7,6 +7,7 @@ import { HTTPException } from "hono/http-exception";
 import { createLineLimit } from "../allocator/faults.ts";
 import type { Log } from "../allocator/log.ts";
 import { databaseRetryAfterSeconds, fieldFoundCharactersMax } from "../limits.ts";
+import { migrateCommand } from "../migrate-advice.ts";
 import { isDatabaseError, isUnmigrated } from "../store/store.ts";
 import { OwnedDomainError } from "../store/configuration/ownership.ts";
 import { traceIdOf } from "../wire/trace-context.ts";
@@ -16,9 +17,6 @@ import { problemResponse } from "./problem.ts";
 function refusal(error: HTTPException): Response {
   return error.res ?? problemResponse(400, `Cannot read the request: ${error.message}`);
 }
-
-/** The command that migrates a database, in a folder of the release. */
-const migrateCommand = "`npm run migrate -- --database URL`";
 
 /** Whether the client hung up while it sent the body: Node reports a reset connection, Deno a resource that is gone. */
 function isBodyLost(error: Error): boolean {

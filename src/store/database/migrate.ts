@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { migrateCommand } from "../../migrate-advice.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -99,7 +100,7 @@ export async function assertMigrated(
   const lacking = migrations.length - found.length;
   throw new DatabaseError(
     `Cannot use the database: found a schema that lacks ${lacking} of ${migrations.length} migrations, expected all: ` +
-      "run `npm run migrate`",
+      `run ${migrateCommand}`,
   );
 }
 

@@ -16,6 +16,7 @@ import type { Declaration } from "../../../declaration/declaration.ts";
 import { siteLimitOf, warningsOf } from "../../../declaration/domain-settings.ts";
 import { applyChangesMax, faultsShownMax } from "../../../limits.ts";
 import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
+import { migrateCommand } from "../../../migrate-advice.ts";
 import { refusalText } from "../../../store/configuration/draft.ts";
 import type { Step } from "../../../store/configuration/draft.ts";
 import { inSlices } from "../../../store/store.ts";
@@ -158,7 +159,7 @@ function respondSteps(
     case "too-many-changes":
       throw problem(
         413,
-        `Cannot apply the declared state: found ${result.changes} changes, expected at most ${applyChangesMax} in one request; declare it in parts, or apply it as a file (npm run migrate -- --config FILE)`,
+        `Cannot apply the declared state: found ${result.changes} changes, expected at most ${applyChangesMax} in one request; declare it in parts, or apply it as a file with --config FILE of ${migrateCommand}`,
       );
     case "past-dates":
       throw pastDates("apply the declared state", result.dates, drainAtOnce);
