@@ -48,7 +48,7 @@ describe.each(commands)("apportion $path", ({ path, command }) => {
     const examples = list.split("\n").filter((line) => line.startsWith(`  apportion ${path}`));
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) {
-      const words = example.trim().split(/ +/).slice(1);
+      const words = example.trim().replaceAll("'", "").split(/ +/).slice(1);
       // Only the file of a token is read while the line is parsed.
       const shown = words.filter(
         (_, at) => !words.slice(at - 1, at + 1).includes("--token-file") || at === 0,

@@ -143,3 +143,10 @@ test.each(
   );
   expect(asked).toEqual([]);
 });
+
+test("T18 an allocator whose terminal is closed (SIGHUP) stops as at SIGTERM", async () => {
+  const folder = await temporaryFolder();
+  const allocator = await startAllocatorProcess(`file:${join(folder, "a.db")}`, { relayToken, adminToken });
+  allocator.child.kill("SIGHUP");
+  expect(await allocator.exited).toEqual([0, null]);
+});

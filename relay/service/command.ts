@@ -91,7 +91,7 @@ const end: HelpEnd = {
  */
 export function relayCommand(actions: RelayActions, environment: Environment): Command {
   const command = addFlags(new Command("apportion-relay"))
-    .description("Relays DHCP 4o6 queries from UDP to allocators over HTTPS, and returns the answers")
+    .description("relay DHCP 4o6 queries from UDP to allocators over HTTPS, and return the answers")
     .version(version, "--version", "print the version of this release")
     .action((flags: Flags, given: Command) =>
       actions.run(() => readConfig({ flags, command: given }, environment, actions.readMachineId), flags),

@@ -14,6 +14,13 @@ const ofName = (name: string, does: string): HelpEnd => ({ examples: [[name, doe
 
 /** By the name of the command, without the program. */
 const ends: Readonly<Record<string, HelpEnd>> = {
+  "": {
+    examples: [
+      ["start", "try it out, with a demo domain"],
+      ["client lease", "ask it for an address"],
+      ["admin --help", "the commands that manage an allocator"],
+    ],
+  },
   start: {
     variables: { APPORTION_ADMIN_TOKEN: "turns the admin API on" },
     examples: [
@@ -82,22 +89,22 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "admin domains list": ofName("--limit 20", "the first 20"),
   "admin domains get": ofName("isp", "one domain"),
   "admin domains put": ofName("isp domain.yaml --new", "create a domain"),
-  "admin domains patch": ofName('isp {"siteLeasesMax":4}', "change one field"),
+  "admin domains patch": ofName(`isp '{"siteLeasesMax":4}'`, "change one field"),
   "admin domains delete": ofName("isp", "delete a domain without pools"),
   "admin domains release": ofName("isp", "let the API change a domain of a file"),
   "admin pools": ofName("list --domain isp", "the pools of a domain"),
   "admin pools list": ofName("--domain isp --kind shared", "the shared pools of a domain"),
   "admin pools get": ofName("isp-1", "one pool"),
   "admin pools put": ofName("isp-1 pool.yaml", "create or replace a pool"),
-  "admin pools patch": ofName('isp-1 {"priority":2}', "change one field"),
+  "admin pools patch": ofName(`isp-1 '{"drainUntil":null}'`, "grant leases from a drained pool again"),
   "admin pools delete": ofName("isp-1", "delete a pool without leases"),
   "admin pools plan": ofName("pool.yaml", "its addresses, port sets and subscribers"),
-  "admin pools drain": ofName("isp-1 --until 2027-01-31T03:00:00Z", "empty a pool by a date"),
+  "admin pools drain": ofName("isp-1 --until 2099-01-31T03:00:00Z", "empty a pool by a date"),
   "admin reservations": ofName("list --domain isp", "the reservations of a domain"),
   "admin reservations list": ofName("--pool isp-1", "the reservations of a pool"),
   "admin reservations get": ofName("customer-7", "one reservation"),
   "admin reservations put": ofName("customer-7 reservation.yaml", "create or replace a reservation"),
-  "admin reservations patch": ofName('customer-7 {"psid":9}', "change one field"),
+  "admin reservations patch": ofName(`customer-7 '{"psid":9}'`, "change one field"),
   "admin reservations delete": ofName("customer-7", "delete a reservation"),
   "admin leases": ofName("list --state bound", "the leases"),
   "admin leases list": ofName("--address 192.0.2.18 --port 1100", "who has a port now"),
@@ -108,7 +115,7 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "admin tokens list": ofName("", "all tokens, without their secrets"),
   "admin tokens get": ofName("bng-1", "one token"),
   "admin tokens put": ofName("bng-1 token.yaml --new", "create a token; its secret is shown once"),
-  "admin tokens patch": ofName('bng-1 {"expiresAt":"2027-01-31T00:00:00Z"}', "let a token expire"),
+  "admin tokens patch": ofName(`bng-1 '{"expiresAt":"2099-01-31T00:00:00Z"}'`, "let a token expire"),
   "admin tokens delete": ofName("bng-1", "delete a token"),
   "admin tokens rotate": ofName("bng-1 --overlap 600", "a new secret; the old one works for 10 min"),
   "admin audit": ofName("list --resource pools", "what was changed, and by whom"),

@@ -34,7 +34,8 @@ function describe(error: unknown): string {
 }
 
 /**
- * Shuts down gracefully on SIGINT or SIGTERM. A second signal ends the process immediately.
+ * Shuts down gracefully on SIGINT, SIGTERM or SIGHUP, which a terminal sends when it is closed. A second signal ends the
+ * process immediately.
  *
  * @param stop Finishes the work in progress. The process exits when it resolves.
  */
@@ -75,4 +76,5 @@ function onFirstSignal(stop: () => void): void {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  process.on("SIGHUP", onSignal);
 }

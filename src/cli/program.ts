@@ -29,7 +29,7 @@ export function createProgram(): Command {
     ...[verifyCommand(), housekeepingCommand()],
   ];
   const program = new Command("apportion")
-    .description("Leases shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
+    .description("lease shared IPv4 addresses (RFC 7618) over DHCP 4o6 (RFC 7341)")
     .version(version, "--version", "print the version of this release");
   for (const command of [...services, ...others]) program.addCommand(command);
   program.hook("preAction", (_, command) => {
