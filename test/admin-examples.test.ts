@@ -66,7 +66,7 @@ test("an allocator understands the examples of `apportion admin --help`", async 
   for (const line of examples.sort((a, b) => Number(endsSomething(a)) - Number(endsSomething(b)))) {
     const { code, stderr } = await run(...wordsOf(line));
     // Nobody has a lease here, no clock was set, and what is in use is not deleted. That is refused, but understood.
-    const codes = line.includes(' patch ') ? [0] : [0, 1];
+    const codes = line.includes(" patch ") ? [0] : [0, 1];
     expect(codes, `${line}: ${stderr}`).toContain(code);
   }
 });

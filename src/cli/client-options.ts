@@ -31,7 +31,7 @@ import { decodeHex } from "../wire/hex.ts";
 import { parseIPv4 } from "../wire/ipv4-address.ts";
 import { parseIPv6 } from "../wire/ipv6-address.ts";
 import { parseWholeNumber } from "../wire/number.ts";
-import { argument, decimal, integer, path, textIn } from "./argument-parsers.ts";
+import { argument, decimal, integer, path } from "./argument-parsers.ts";
 import { addServerOptions } from "./server-target.ts";
 import type { ServerFlags } from "./server-target.ts";
 
@@ -79,10 +79,7 @@ export const exampleEnterprise = 32_473;
 
 const secondsUpTo = (max: number) => decimal(0, max);
 const ipv4 = argument(parseIPv4, "an IPv4 address such as 192.0.2.18");
-const ipv6Form = "an IPv6 address such as 2001:db8::1";
-const ipv6 = argument(parseIPv6, ipv6Form);
-/** Sockets take addresses as text. */
-const serverAddress = textIn(parseIPv6, ipv6Form);
+const ipv6 = argument(parseIPv6, "an IPv6 address such as 2001:db8::1");
 const mac = argument(parseMac, "six octets such as 02:00:5e:10:00:01");
 const clientId = argument(
   parseClientIdentifier,

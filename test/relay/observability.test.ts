@@ -156,7 +156,10 @@ test("a duplicate of a waiting datagram is dropped", async () => {
   const first = await allocator.posts.next();
   for (const id of [2, 3, 2, 2]) await client.send(query(id), port);
   await vi.waitFor(async () => {
-    expect(await scrape()).toMatchObject({ 'dropped_datagrams_total{reason="duplicate"}': 2, queue_frames: 2 });
+    expect(await scrape()).toMatchObject({
+      'dropped_datagrams_total{reason="duplicate"}': 2,
+      queue_frames: 2,
+    });
   });
   answerAll(first);
   expect((await allocator.posts.next()).frames.length).toBe(2);
