@@ -247,6 +247,12 @@ export const fileWaitersMax = 1024;
  */
 export const walCheckpointPages = 1000;
 
+/** Octets of a file of variables for a service: some thousand lines. Limits what is read into memory. */
+export const environmentFileOctetsMax = 1024 * 1024;
+
+/** Octets of a file with a token, a key or certificates: the certificates of all public authorities take 250 KiB. */
+export const secretFileOctetsMax = 1024 * 1024;
+
 /** Octets of a relay's configuration file: some hundred listeners with comments. Limits what is read into memory. */
 export const relayConfigOctetsMax = 1024 * 1024;
 

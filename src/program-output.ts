@@ -8,6 +8,7 @@ import { fstatSync, statSync } from "node:fs";
 import { devNull } from "node:os";
 import process from "node:process";
 import { exitCodes } from "./failure.ts";
+import { visibleText } from "./visible-text.ts";
 
 let isRead = true;
 const guarded = new Set<NodeJS.WriteStream>();
@@ -52,8 +53,16 @@ export function printNote(text: string): void {
   guard(process.stdout, () => undefined).write(text);
 }
 
-/** Prints text to standard error. What cannot be written is lost, because there is no place left to say so. */
+/**
+ * Prints text to standard error. What cannot be written is lost, because there is no place left to say so. Faults repeat
+ * texts from outside, so control characters are made visible.
+ */
 export function printError(text: string): void {
+  printProgress(visibleText(text));
+}
+
+/** Prints a line of progress to standard error, which a terminal may overwrite with the next. */
+export function printProgress(text: string): void {
   guard(process.stderr, () => undefined).write(text);
 }
 

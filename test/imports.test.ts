@@ -56,7 +56,7 @@ const allowedImports: Record<string, readonly string[]> = {
 const manifest = "package.json";
 
 /** Leaves, lowest first, that other leaves may import. */
-const lowest = ["src/failure.ts", "src/help.ts"];
+const lowest = ["src/failure.ts", "src/help.ts", "src/file-fault.ts", "src/visible-text.ts"];
 
 const leaves = [
   "src/byte-order-mark.ts",
@@ -67,7 +67,6 @@ const leaves = [
   ...lowest,
   "src/group-by.ts",
   "src/field-path.ts",
-  "src/file-fault.ts",
   "src/free-port.ts",
   "src/installed.ts",
   "src/is-record.ts",
@@ -78,6 +77,7 @@ const leaves = [
   "src/program-output.ts",
   "src/service-manager.ts",
   "src/setting-names.ts",
+  "src/text-file.ts",
   "src/text-table.ts",
   "src/timing.ts",
   "src/udp-socket.ts",

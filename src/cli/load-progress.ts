@@ -4,7 +4,7 @@
  * @module
  */
 import type { LoadProgress } from "../load/options.ts";
-import { printError } from "../program-output.ts";
+import { printProgress } from "../program-output.ts";
 import type { LoadMode } from "./load-options.ts";
 
 /** Milliseconds between two updates of the line on a terminal. */
@@ -31,10 +31,10 @@ export function watchLoad(
       const line =
         `${(elapsedMs / 1000).toFixed(0)} s  ${mode}: ${done} done, ${perSecond.toFixed(0)} a second, ` +
         `${inFlight} in flight, ${counts.timeouts} without an answer, ${counts.naks} NAKs`;
-      printError(isUpdated ? `\r${line}\u001b[K` : `${line}\n`);
+      printProgress(isUpdated ? `\r${line}\u001b[K` : `${line}\n`);
       [toldMs, wasDone] = [elapsedMs, done];
     }
-    if (isUpdated && inFlight === 0 && toldMs > 0) printError("\r\u001b[K");
+    if (isUpdated && inFlight === 0 && toldMs > 0) printProgress("\r\u001b[K");
     return offers + done + counts.naks > 0 || counts.socketErrors === 0;
   };
 }

@@ -1,0 +1,14 @@
+/**
+ * Text from outside, for a terminal. A control character in it could move the cursor or hide what is printed, and a
+ * character that changes the direction of writing shows another text than there is.
+ *
+ * @module
+ */
+
+/** Controls (C0, DEL and C1), ends of lines of Unicode, and controls of the direction. A tab or newline does no harm. */
+const hidden = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** @returns The text with `\u001b` in the place of each character that a terminal would obey. */
+export function visibleText(text: string): string {
+  return text.replaceAll(hidden, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
