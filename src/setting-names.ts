@@ -41,9 +41,12 @@ export function findMisspelt(environment: Readonly<Record<string, unknown>>): Mi
     });
 }
 
+/** What was found in the place of any misspelt variable. */
+export const misspeltFound = "a variable that nothing reads";
+
 /** Says in one line what to do about a misspelt variable. */
 export function describeMisspelt({ variable, nearest }: MisspeltVariable): string {
-  return `${variable}: found a variable that nothing reads, expected ${nearest}?`;
+  return `${variable}: found ${misspeltFound}, expected ${nearest}?`;
 }
 
 function nearestOf(name: string): string | undefined {

@@ -33,18 +33,35 @@ export function reportUsage(command: Command, output: UsageOutput): Command {
   return command;
 }
 
-/** How each message begins. */
-export const usageFaultStart = "Cannot read the command line:";
+/** What is wrong with a value. */
+export interface ValueFault {
+  readonly found: string;
+  readonly expected: string;
+}
+
+/**
+ * Describes a value that the parser of a flag refused. It stands in one line, whatever it contains.
+ *
+ * @param why The parser's message.
+ */
+export function describeValue(value: string, why: string): ValueFault {
+  return { found: JSON.stringify(value), expected: expectation(why) };
+}
+
+const refusal = (name: string, value: string, why: string): string => {
+  const { found, expected } = describeValue(value, why);
+  return `${name}: found ${found}, expected ${expected}`;
+};
 
 /** Forms of commander's messages, and what is said instead. */
 const forms: readonly [RegExp, (parts: readonly string[], command: Command) => string][] = [
   [
     /^option '.*' value '(.*)' from env '(\w+)' is invalid\. (.*)$/s,
-    ([value, variable, why]) => `${variable}: found ${quote(value!)}, ${expectation(why!)}`,
+    ([value, variable, why]) => refusal(variable!, value!, why!),
   ],
   [
     /^option '(?:-\w, )?(--[\w-]+).*?' argument '(.*)' is invalid\. (.*)$/s,
-    ([flag, value, why]) => `${flag}: found ${quote(value!)}, ${expectation(why!)}`,
+    ([flag, value, why]) => refusal(flag!, value!, why!),
   ],
   [
     /^required option '((--[\w-]+).*)' not specified$/s,
@@ -73,7 +90,7 @@ const forms: readonly [RegExp, (parts: readonly string[], command: Command) => s
   ],
   [
     /^command-argument value '(.*)' is invalid for argument '(.*)'\. (.*)$/s,
-    ([value, name, why]) => `<${name}>: found ${quote(value!)}, ${expectation(why!)}`,
+    ([value, name, why]) => refusal(`<${name!}>`, value!, why!),
   ],
   [/^missing required argument '(.*)'$/s, ([name]) => `<${name}>: found nothing, expected a value`],
   [
@@ -92,20 +109,14 @@ export function describeUsageFault(text: string, command: Command): string {
   const message = text.replace(/^error: /, "").trim();
   for (const [form, describe] of forms) {
     const found = form.exec(message);
-    if (found !== null) return `${usageFaultStart} ${describe(found.slice(1), command)}`;
+    if (found !== null) return `Cannot read the command line: ${describe(found.slice(1), command)}`;
   }
-  return `${usageFaultStart} ${message.replaceAll("\n", " ")}`;
+  return `Cannot read the command line: ${message.replaceAll("\n", " ")}`;
 }
 
 /** The part of a parser's message that says what it expected. */
 function expectation(why: string): string {
   const choices = /^Allowed choices are (.*)$/s.exec(why)?.[1];
-  const other = choices === undefined ? `expected another value: ${why}` : `expected one of ${choices}`;
-  const expected = /expected .*$/is.exec(why)?.[0] ?? other;
-  return `e${expected.slice(1)}`.replace(/\.$/, "");
-}
-
-/** A value stands in one line, whatever it contains. */
-function quote(value: string): string {
-  return JSON.stringify(value);
+  const other = choices === undefined ? `another value: ${why}` : `one of ${choices}`;
+  return (/expected (.*)$/is.exec(why)?.[1] ?? other).replace(/\.$/, "");
 }

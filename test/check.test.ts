@@ -2,7 +2,7 @@
  * `apportion check` with real files and databases: every fault with its file and line, and what would change.
  */
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,12 +37,25 @@ const files: Readonly<Record<string, string>> = {
     "# of the service",
     "APPORTION_RELAY_TOKEN=short",
     "APPORTION_DATABASE_URL=ftp://x",
-    "export APPORTION_HISTORY_DAYS=many",
+    "APPORTION_HISTORY_DAYS=many",
     "LOG_LEVEL=loud",
     "APPORTION_ADMN_TOKEN=x",
     'APPORTION_PLACEMENTS=\'{"isp": {"url": "x"}}\'',
+    "export APPORTION_URL=http://127.0.0.1",
+    "DEBUG=1 # for now",
   ].join("\n"),
-  "good.env": "APPORTION_DATABASE_URL=file:/var/lib/apportion/leases.db\nLOG_LEVEL=\n",
+  "broken.yaml": "domains:\n  - name: a\n    name: b\n    x: [1\n    y: }\n",
+  "relay.toml": "[allocator]\n",
+  "twice.yaml":
+    state(
+      pool("isp-1", "198.51.100.0/28").replace("isp-1", '"isp-1\\e[31m"'),
+      "      - { name: isp-2, range: 192.0.2.0/28 }",
+    ) +
+    state(pool("isp-2", "192.0.2.8/29"))
+      .replace("domains:\n", "")
+      .replace('["2001', '["2001:db8:1::/48", "2001'),
+  "nobody.yaml": state(pool("isp-1", "198.51.100.0/28")).replace(/ {4}prefixes.*\n/, ""),
+  "good.env": "APPORTION_DATABASE_URL=file:/var/lib/apportion/\\\nleases.db\nLOG_LEVEL=\n",
 };
 
 beforeAll(async () => {
@@ -83,12 +96,85 @@ test("tells every fault of several files, each with its line and path, and ends 
     'allocator.env:5: LOG_LEVEL: found "loud", expected one of debug, info, warn, error, silent',
     "allocator.env:6: APPORTION_ADMN_TOKEN: found a variable that nothing reads, expected APPORTION_ADMIN_TOKEN?",
     `allocator.env:7: APPORTION_PLACEMENTS.isp.url: found an invalid value, ${databaseUrls}`,
+    'allocator.env:8: found "export", for which systemd ignores the line, expected NAME=VALUE',
+    expect.stringMatching(
+      /^allocator\.env:9: DEBUG: found " #" in a value without quotes, .*expected quotes/,
+    ),
     expect.stringMatching(/^bad\.yaml:7: domains\.0\.pools\.0\.range: .*"198\.51\.100\.0\/99"/),
     'bad.yaml:8: domains.0.pools.1.colour: found "colour", expected no field of this name',
     "broken.json: found no JSON (Unexpected end of JSON input), expected JSON, or YAML in a file whose name ends in .yaml or .yml",
     "none.yaml: found no such file, expected a declared state, or a file of variables",
   ]);
 });
+
+test("tells contradictions beside the faults of fields, at the second of two places, and shows control characters", async () => {
+  const { code, stderr } = await apportion("check twice.yaml");
+  expect(code).toBe(2);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "twice.yaml:7: domains.0.pools.0.name: found \"isp-1\\u001b[31m\", expected 1 to 63 of a-z, 0-9, '-' and '.'",
+    'twice.yaml:8: domains.0.pools.1.kind: found nothing, expected ("shared" | "full")',
+    "twice.yaml:8: domains.0.pools.1.range: found 192.0.2.0/28, expected a range without 192.0.2.1, the server identifier of the domain",
+    'twice.yaml:9: domains.1.name: found "isp", which domains.0 has, expected each name once',
+    'twice.yaml:10: domains.1.prefixes.1: found "2001:db8::/32", which domains.0.prefixes.0 has, expected what no other domain serves',
+    'twice.yaml:14: domains.1.pools.0.name: found "isp-2", which domains.0.pools.1 has, expected each name once',
+    "twice.yaml:14: domains.1.pools.0.range: found 192.0.2.8/29, which overlaps 192.0.2.0/28 of domains.0.pools.1, expected disjoint ranges",
+  ]);
+  const { stderr: ofMigrate } = await apportion("migrate --database file:other.db --config twice.yaml");
+  expect(ofMigrate).toContain(
+    '\n  line 9: domains.1.name: found "isp", which domains.0 has, expected each name once\n',
+  );
+});
+
+test("tells all faults of YAML, each with its line, and what another file is", async () => {
+  writeFileSync(join(folder, "u16.env"), Buffer.from("\ufeffLOG_LEVEL=info", "utf16le"));
+  const { code, stdout, stderr } = await apportion(
+    "check broken.yaml u16.env relay.toml leases.db /dev/zero good.yaml",
+  );
+  expect([code, stdout]).toEqual([2, "good.yaml: no faults\n"]);
+  expect(stderr.trimEnd().split("\n")).toEqual([
+    "broken.yaml:3: found no YAML (Map keys must be unique at line 3, column 5), expected YAML",
+    expect.stringMatching(/^broken\.yaml:5: found no YAML \(Flow sequence .* expected YAML$/),
+    expect.stringMatching(/^broken\.yaml:5: found no YAML \(Unexpected flow-map-end .* expected YAML$/),
+    "u16.env: found UTF-16, expected UTF-8",
+    expect.stringMatching(/^relay\.toml: found TOML, .*`relay check`/),
+    "leases.db: found a database, expected a declared state, or a file of variables",
+    "/dev/zero: found a device or socket, expected a declared state, or a file of variables",
+  ]);
+});
+
+test("a domain that serves nobody is a warning", async () => {
+  expect(await apportion("check nobody.yaml")).toEqual({
+    code: 0,
+    stdout: "nobody.yaml: no faults\n",
+    stderr: 'warning: domain "isp" serves nobody. Set prefixes, lines or default.\n',
+  });
+});
+
+test.each(["verify", "housekeeping", "check good.yaml", "migrate", "start", "allocator"])(
+  "%s names --database when its URL is none",
+  async (command) => {
+    const environment = { APPORTION_RELAY_TOKEN: "0123456789abcdef" };
+    const { code, stderr } = await apportion(`${command} --database file:`, environment);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/--database: found .*, expected the path of a file that keeps the leases\n$/),
+    ]);
+  },
+);
+
+test.each(["verify", "housekeeping", "check good.yaml"])(
+  "%s makes no database of an empty file",
+  async (command) => {
+    const path = join(folder, "empty.db");
+    writeFileSync(path, "");
+    const { code, stderr } = await apportion(`${command} --database file:empty.db`);
+    expect([code, stderr]).toEqual([
+      2,
+      "Cannot open the database file:empty.db of --database: found an empty file, expected a database: correct the path\n",
+    ]);
+    expect(statSync(path).size).toBe(0);
+  },
+);
 
 test("--json has the same faults on standard output", async () => {
   const { code, stdout, stderr } = await apportion("check --json bad.yaml");

@@ -3,11 +3,9 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
-import { withoutByteOrderMark } from "../../src/byte-order-mark.ts";
 import { relayConfigOctetsMax } from "../../src/limits.ts";
-import { describeFileFault } from "../../src/file-fault.ts";
+import { readTextFile } from "../../src/text-file.ts";
 import { ConfigError } from "./config-error.ts";
 import { lineOf } from "./toml-lines.ts";
 
@@ -42,22 +40,8 @@ export function readConfigFile(file: string): ConfigFile {
 }
 
 function readText(file: string): string {
-  let text: string;
   try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new ConfigError([{ name: file, problem: describeFileFault(error, "a readable file") }]);
-  }
-  if (text.length > relayConfigOctetsMax) {
-    throw new ConfigError([
-      {
-        name: file,
-        problem: `found ${text.length} characters, expected at most ${relayConfigOctetsMax}`,
-      },
-    ]);
-  }
-  try {
-    return withoutByteOrderMark(text);
+    return readTextFile(file, { octetsMax: relayConfigOctetsMax, expected: "a readable file" });
   } catch (error) {
     throw new ConfigError([{ name: file, problem: (error as Error).message }]);
   }

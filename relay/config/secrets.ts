@@ -6,11 +6,10 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutEmptyVariables } from "../../src/environment.ts";
-import { secretCharactersMin } from "../../src/limits.ts";
-import { describeFileFault } from "../../src/file-fault.ts";
+import { secretCharactersMin, secretFileOctetsMax } from "../../src/limits.ts";
+import { readTextFile } from "../../src/text-file.ts";
 import { ConfigError } from "./config-error.ts";
 import type { ConfigFault } from "./config-error.ts";
 
@@ -115,9 +114,9 @@ function checkToken(token: string | undefined): string {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readTextFile(file, { octetsMax: secretFileOctetsMax, expected: `a readable file at ${file}` });
   } catch (error) {
-    throw new Error(describeFileFault(error, `a readable file at ${file}`), { cause: error });
+    throw new Error((error as Error).message, { cause: error });
   }
 }
 

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { defaultAllocatorUrl } from "../defaults.ts";
 import { formatOfFile, formatText, parseText } from "../declaration/declaration-text.ts";
-import { exitCodes } from "../failure.ts";
+import { exitCodes, UsageError } from "../failure.ts";
 import {
   adminSilenceSeconds,
   adminSilenceSecondsMax,
   adminSilenceSecondsMin,
+  configBodyOctetsMax,
   pageItemsMax,
   tokenOverlapSecondsMax,
 } from "../limits.ts";
@@ -24,8 +24,8 @@ import { addIfMatch, apiToken, createRunner, ifMatchOf, numberOf } from "./admin
 import type { AdminIo, Api, Flags, Run } from "./admin/runner.ts";
 import { escapeControls } from "./admin/table.ts";
 import { declaredState, named, pageOf, poolPlan, secret, steps, stepsShape } from "./admin/views.ts";
-import { describeFileFault } from "../file-fault.ts";
 import { isDiscarded, print, printed, printError } from "../program-output.ts";
+import { readTextFile } from "../text-file.ts";
 import type { Steps } from "./plan-table.ts";
 import { decimal } from "./argument-parsers.ts";
 import { addTokenFlags } from "./token-options.ts";
@@ -102,7 +102,7 @@ function addPoolChanges(pools: Command, run: Run): void {
     .description("show what the pool in a JSON or YAML file would look like, without creating it")
     .action(
       run(
-        async ({ client }, [file]) => client["pools:plan"].$post({ json: (await readJson(file!)) as never }),
+        async ({ client }, [file]) => client["pools:plan"].$post({ json: (readJson(file!)) as never }),
         poolPlan,
       ),
     );
@@ -126,15 +126,15 @@ function addPoolChanges(pools: Command, run: Run): void {
     );
 }
 
-async function readJson(file: string): Promise<unknown> {
-  return parseText(await readText(file), formatOfFile(file), file);
+function readJson(file: string): unknown {
+  return parseText(readText(file), formatOfFile(file), file);
 }
 
-async function readText(file: string): Promise<string> {
+function readText(file: string): string {
   try {
-    return await readFile(file, "utf8");
+    return readTextFile(file, { octetsMax: configBodyOctetsMax, expected: "JSON or YAML" });
   } catch (error) {
-    throw new Error(`Cannot read ${file}: ${describeFileFault(error, "JSON or YAML")}`, { cause: error });
+    throw new UsageError(`Cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -169,7 +169,7 @@ function addResource(admin: Command, resource: Resource, run: Run): void {
       .action(
         run(
           async ({ client }, [name, file], flags) =>
-            put(client, name!, await readJson(file!), changeOptionsOf(flags)),
+            put(client, name!, readJson(file!), changeOptionsOf(flags)),
           created,
         ),
       );
@@ -205,7 +205,7 @@ function formatLeasesInUse({ steps: planned }: Steps): string {
 
 function addDeclaredState(admin: Command, run: Run, io: AdminIo): void {
   const put = async ({ request }: Api, file: string, dryRun: boolean, flags: Flags): Promise<Response> => {
-    const body = formatText(await readJson(file), "json");
+    const body = formatText(readJson(file), "json");
     const headers = { "content-type": "application/json", ...ifMatchOf(flags) };
     const query = new URLSearchParams({
       ...(dryRun && { dryRun: "true" }),

@@ -51,12 +51,16 @@ export function allocatorCommand(): Command {
 
 async function runAllocator(options: Options, command: Command): Promise<void> {
   const log = createServiceLog(options);
-  const config = readConfig({
-    ...withCredentials(process.env),
-    ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
-  });
-  const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   const setting = databaseSetting(command);
+  const config = readConfig(
+    {
+      ...withCredentials(process.env),
+      ...(options.database !== undefined && { APPORTION_DATABASE_URL: options.database }),
+    },
+    (variable) =>
+      variable === "APPORTION_DATABASE_URL" && options.database !== undefined ? setting : variable,
+  );
+  const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   // Another allocator on this port may still use the database.
   await tryToListen(options.http);
   const store = await awaitStore({ ...config.store, setting }, log, async (opened) => {

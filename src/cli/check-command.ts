@@ -3,31 +3,24 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { parseEnv } from "node:util";
 import { Command, Option } from "commander";
-import { withoutByteOrderMark } from "../byte-order-mark.ts";
-import { formatOfFile, parseText } from "../declaration/declaration-text.ts";
-import { DeclarationError, parseDeclaration } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
-import { linesOf } from "../declaration/declared-lines.ts";
-import { siteLimitOf, warningsOf } from "../declaration/domain-settings.ts";
+import { warningsOfDeclared } from "../declaration/domain-settings.ts";
 import { exitCodes, UsageError } from "../failure.ts";
-import { describeFileFault } from "../file-fault.ts";
 import { databaseCommandMsMax } from "../limits.ts";
 import { print, printError } from "../program-output.ts";
-import { withCredentials } from "../runtime/credentials.ts";
 import { openExistingDatabase, fileModeOf } from "../runtime/node.ts";
 import type { ConfigMode } from "../runtime/node.ts";
 import { filePrincipal } from "../store/configuration/declaration.ts";
 import { openStore } from "../store/store.ts";
 import type { Store } from "../store/store.ts";
+import { visibleText } from "../visible-text.ts";
+import { checkEnvironment, checkFile } from "./check-files.ts";
+import type { CheckedFile, FileFault } from "./check-files.ts";
 import { configModeOption } from "./config-mode.ts";
 import { formatSteps } from "./plan-table.ts";
 import type { Steps } from "./plan-table.ts";
 import { exitOnFailure } from "./process.ts";
-import { findSettingFaults, variableOf } from "./settings-faults.ts";
 import { addTokenFlags, tokenOf } from "./token-options.ts";
 import { serverToken } from "./database-options.ts";
 
@@ -36,26 +29,6 @@ interface Options {
   readonly database?: string;
   readonly configMode?: ConfigMode;
   readonly json?: true;
-}
-
-/** A fault of a file or of the environment. */
-interface Fault {
-  /** The file; `environment` for the variables of the process. */
-  readonly file: string;
-  /** Undefined if the fault has no line. */
-  readonly line?: number | undefined;
-  /** Path of the field, or name of the variable; undefined if the fault is of the whole file. */
-  readonly path?: string | undefined;
-  /** What was found and what was expected. */
-  readonly problem: string;
-}
-
-/** What was read from one file. */
-interface Checked {
-  readonly file: string;
-  readonly faults: readonly Fault[];
-  /** If it is a declared state without faults. */
-  readonly declaration?: Declaration;
 }
 
 /** Creates the command. */
@@ -79,7 +52,8 @@ export function checkCommand(): Command {
 async function runCheck(files: readonly string[], options: Options, command: Command): Promise<void> {
   if (files.length === 0 && options.environment === undefined)
     throw new UsageError("Cannot check: found neither files nor --environment, expected one of them");
-  const checked = files.map(checkFile);
+  // With a database, its plan says what it refuses: it may have some of it already.
+  const checked = files.map((file) => checkFile(file, options.database === undefined));
   if (options.environment === true) checked.push(checkEnvironment());
   const faults = checked.flatMap((each) => each.faults);
   const plans =
@@ -89,7 +63,8 @@ async function runCheck(files: readonly string[], options: Options, command: Com
   if (options.json === true) print(`${JSON.stringify({ faults, plans })}\n`);
   else {
     for (const fault of faults) printError(`${describeFault(fault)}\n`);
-    for (const { file } of checked.filter((each) => each.faults.length === 0)) print(`${file}: no faults\n`);
+    for (const { file } of checked.filter((each) => each.faults.length === 0))
+      print(`${visibleText(file)}: no faults\n`);
     for (const { steps } of plans) print(formatSteps({ applied: false, steps }));
   }
   for (const { declaration } of checked) warn(declaration);
@@ -100,68 +75,18 @@ async function runCheck(files: readonly string[], options: Options, command: Com
 
 function warn(declaration: Declaration | undefined): void {
   for (const domain of declaration?.domains ?? [])
-    for (const warning of warningsOf(domain.name, siteLimitOf(domain))) printError(`warning: ${warning}\n`);
+    for (const warning of warningsOfDeclared(domain)) printError(`warning: ${warning}\n`);
 }
 
-const describeFault = ({ file, line, path, problem }: Fault): string =>
+const describeFault = ({ file, line, path, problem }: FileFault): string =>
   [file, line, path === undefined ? undefined : ` ${path}`, ` ${problem}`]
     .filter((each) => each !== undefined)
-    .join(":");
-
-function checkFile(file: string): Checked {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    const problem = describeFileFault(error, "a declared state, or a file of variables");
-    return { file, faults: [{ file, problem }] };
-  }
-  return /(^|\.)env$/.test(basename(file)) ? checkVariables(file, text) : checkDeclaration(file, text);
-}
-
-function checkVariables(file: string, text: string): Checked {
-  const lines = text.split("\n");
-  const lineOf = (name: string): number | undefined => {
-    const at = lines.findLastIndex((line) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`).test(line));
-    return at < 0 ? undefined : at + 1;
-  };
-  const faults = findSettingFaults(parseEnv(withoutByteOrderMark(text)), false).map(({ name, problem }) => ({
-    file,
-    line: lineOf(variableOf(name)),
-    path: name,
-    problem,
-  }));
-  return { file, faults };
-}
-
-function checkEnvironment(): Checked {
-  const file = "environment";
-  const faults = findSettingFaults(withCredentials(process.env), true);
-  return { file, faults: faults.map(({ name, problem }) => ({ file, path: name, problem })) };
-}
-
-function checkDeclaration(file: string, text: string): Checked {
-  try {
-    const declaration = parseDeclaration(parseText(text, formatOfFile(file), file), file);
-    return { file, faults: [], declaration };
-  } catch (error) {
-    if (error instanceof DeclarationError) return { file, faults: faultsOf(error, file, text) };
-    if (!(error instanceof SyntaxError)) throw error;
-    return { file, faults: [{ file, problem: error.message.slice(`Cannot read ${file}: `.length) }] };
-  }
-}
-
-function faultsOf({ issues }: DeclarationError, file: string, text: string): readonly Fault[] {
-  const lineOf = linesOf(text);
-  return issues.map((issue) => {
-    const path = issue.slice(0, issue.indexOf(": "));
-    return { file, line: lineOf(path), path, problem: issue.slice(path.length + 2) };
-  });
-}
+    .join(":")
+    .replaceAll("\n", "\\n");
 
 /** @throws {OpeningError} When the database cannot be opened, or lacks migrations. */
 async function planAll(
-  checked: readonly Checked[],
+  checked: readonly CheckedFile[],
   url: string,
   mode: ConfigMode,
   command: Command,

@@ -25,6 +25,7 @@ import { loadState, prepareState, storeLease } from "../client/state.ts";
 import type { KeptLease } from "../client/state.ts";
 import { exitCodeOf, exitCodes, UsageError } from "../failure.ts";
 import { print, printError } from "../program-output.ts";
+import { visibleText } from "../visible-text.ts";
 import { systemTiming } from "../timing.ts";
 import { encodeHex, equalOctets } from "../wire/hex.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
@@ -291,5 +292,5 @@ function printResult(
   { lines, json }: { readonly lines: readonly string[]; readonly json: Readonly<Record<string, unknown>> },
 ): void {
   if (options.json === true) io.stdout(`${JSON.stringify({ command: name, clientIdentifier, ...json })}\n`);
-  else for (const line of lines) io.stdout(`${line}\n`);
+  else for (const line of lines) io.stdout(`${visibleText(line)}\n`);
 }

@@ -1,15 +1,15 @@
 /**
- * Faults of the allocator's settings: variables of the environment, or of a file of them as systemd reads it.
+ * Faults of the allocator's settings: variables of the environment, or of a file of them.
  *
  * @module
  */
 import { InvalidArgumentError } from "commander";
-import type { Command, Option } from "commander";
+import type { Option } from "commander";
 import { withoutEmptyVariables } from "../environment.ts";
 import { findConfigFaults } from "../runtime/config.ts";
 import type { SettingFault } from "../runtime/config.ts";
-import { describeMisspelt, findMisspelt } from "../setting-names.ts";
-import { describeUsageFault, usageFaultStart } from "../usage-fault.ts";
+import { findMisspelt, misspeltFound } from "../setting-names.ts";
+import { describeValue } from "../usage-fault.ts";
 import { allocatorCommand } from "./allocator-command.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,14 +22,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function findSettingFaults(environment: Environment, isWhole: boolean): readonly SettingFault[] {
   const set = withoutEmptyVariables(environment);
-  const command = allocatorCommand();
   const faults = findConfigFaults(set).filter(({ name }) => isWhole || set[variableOf(name)] !== undefined);
-  const ofFlags = command.options
-    .flatMap((option) => findOptionFaults(command, option, set))
+  const ofFlags = allocatorCommand()
+    .options.flatMap((option) => findOptionFaults(option, set))
     .filter(({ name }) => faults.every((each) => variableOf(each.name) !== name));
   const misspelt = findMisspelt(set).map((each) => ({
     name: each.variable,
-    problem: describeMisspelt(each).slice(`${each.variable}: `.length),
+    found: misspeltFound,
+    expected: `${each.nearest}?`,
   }));
   return [...faults, ...ofFlags, ...misspelt];
 }
@@ -38,8 +38,8 @@ export function findSettingFaults(environment: Environment, isWhole: boolean): r
 export const variableOf = (path: string): string => path.split(".", 1)[0]!;
 
 /** Reads the variable of a flag as the command does. */
-function findOptionFaults(command: Command, option: Option, environment: Environment): SettingFault[] {
-  const { envVar: name, parseArg, flags } = option;
+function findOptionFaults(option: Option, environment: Environment): SettingFault[] {
+  const { envVar: name, parseArg } = option;
   const value = name === undefined ? undefined : environment[name];
   if (name === undefined || value === undefined || parseArg === undefined) return [];
   try {
@@ -47,8 +47,6 @@ function findOptionFaults(command: Command, option: Option, environment: Environ
     return [];
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
-    const message = `option '${flags}' value '${value}' from env '${name}' is invalid. ${error.message}`;
-    const described = describeUsageFault(message, command);
-    return [{ name, problem: described.slice(`${usageFaultStart} ${name}: `.length) }];
+    return [{ name, ...describeValue(value, error.message) }];
   }
 }

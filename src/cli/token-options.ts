@@ -4,9 +4,11 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
+import { secretFileOctetsMax } from "../limits.ts";
+import { readTextFile } from "../text-file.ts";
+import type { TextFileError } from "../text-file.ts";
 
 /** What a token is for. */
 export interface TokenPurpose {
@@ -29,10 +31,10 @@ export function addTokenFlags(command: Command, { description, variable }: Token
 function readToken(path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readTextFile(path, { octetsMax: secretFileOctetsMax, expected: "a file with one token" });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new InvalidArgumentError(`Expected a file that can be read (${code ?? message})`);
+    const { code, message } = error as TextFileError;
+    throw new InvalidArgumentError(`Expected a file that can be read (${code ?? message.split(",", 1)[0]!})`);
   }
   const token = text.trim();
   if (token === "" || /\s/.test(token)) throw new InvalidArgumentError("Expected a file with one token");

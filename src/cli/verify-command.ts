@@ -21,6 +21,7 @@ import { openExistingDatabase } from "../runtime/node.ts";
 import type { Maintenance } from "../store/evidence/maintenance.ts";
 import type { ClientLease, PoolCounts } from "../store/evidence/verify.ts";
 import { openStore } from "../store/store.ts";
+import { visibleText } from "../visible-text.ts";
 import { formatIPv4 } from "../wire/ipv4-address.ts";
 import { addDatabaseFlags, databaseOf } from "./database-options.ts";
 import { exitOnFailure } from "./process.ts";
@@ -167,7 +168,7 @@ function formatReport({ faults, pools, wire }: Report): string {
   if (wire !== undefined) lines.push(`wire log: ${wire.acks} DHCPACKs, ${wire.held} leases held at its end`);
   lines.push(
     faults.length === 0 ? "no faults found" : `${faults.length} FAULTS:`,
-    ...faults.map((each) => `  ${each}`),
+    ...faults.map((each) => `  ${visibleText(each)}`),
   );
   return `${lines.join("\n")}\n`;
 }

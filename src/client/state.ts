@@ -11,14 +11,14 @@
  *
  * @module
  */
-import { mkdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { UsageError } from "../failure.ts";
-import { describeFileFault } from "../file-fault.ts";
 import { clientLockRetryMs, clientLockTries, clientStateOctetsMax } from "../limits.ts";
+import { readTextFile, TextFileError } from "../text-file.ts";
 import { parseDateMs } from "../wire/date.ts";
 import { formatIPv4, parseIPv4 } from "../wire/ipv4-address.ts";
 import { formatIPv6, parseIPv6 } from "../wire/ipv6-address.ts";
@@ -117,30 +117,17 @@ export function formatState(state: ClientState): string {
  * Reads the state file. A missing file means that the client holds no leases.
  *
  * @param path Path of the file.
- * @throws {SyntaxError} When the file is not a state file.
- * @throws {RangeError} When the file is longer than {@link clientStateOctetsMax} octets.
+ * @throws {UsageError} When the file is not a state file, or is longer than {@link clientStateOctetsMax} octets.
  */
+// eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
 export async function loadState(path: string): Promise<ClientState> {
   try {
-    const { size } = await stat(path);
-    if (size > clientStateOctetsMax) {
-      throw new RangeError(
-        `Cannot read ${path}: found ${size} octets, expected at most ${clientStateOctetsMax}`,
-      );
-    }
-    return parseState(await readFile(path, "utf8"));
+    return parseState(readTextFile(path, { octetsMax: clientStateOctetsMax, expected: "a state file" }));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
-    if (error instanceof RangeError) throw error;
-    if (error instanceof SyntaxError) {
-      const why = error.message.replaceAll(/\s+/g, " ");
-      throw new SyntaxError(`Cannot read --state ${path}: found ${why}, expected leases of this client`, {
-        cause: error,
-      });
-    }
-    throw new Error(`Cannot read --state ${path}: ${describeFileFault(error, "a state file")}`, {
-      cause: error,
-    });
+    if (error instanceof TextFileError && error.code === "ENOENT") return new Map();
+    const why = (error as Error).message.replaceAll(/\s+/g, " ");
+    const problem = error instanceof TextFileError ? why : `found ${why}, expected leases of this client`;
+    throw new UsageError(`Cannot read --state ${path}: ${problem}`, { cause: error });
   }
 }
 

@@ -121,7 +121,7 @@ describe("E12 refuses addresses that no client can use, and says why", () => {
 
   test("a pool that contains the server identifier of its domain", () => {
     expect(refusal({ serverIdentifier: "192.0.2.255" })).toMatch(
-      /pool "p": range: found 192\.0\.2\.0\/24, expected a range without 192\.0\.2\.255, the server identifier/,
+      /domains\.0\.pools\.0\.range: found 192\.0\.2\.0\/24, expected a range without 192\.0\.2\.255, the server identifier/,
     );
     expect(refusal({ serverIdentifier: "192.0.3.0" })).toBe("accepted");
   });

@@ -18,17 +18,10 @@ import {
 import { findContradictions } from "./contradictions.ts";
 import { declaredDomainSchema } from "./declared-domain.ts";
 import type { Declaration, DomainDeclaration } from "./declared-domain.ts";
+import type { DeclarationFault } from "./fault-words.ts";
+import { validParts } from "./parts.ts";
+import type { DomainParts } from "./parts.ts";
 import { listOf, objectOf } from "./schema-parts.ts";
-
-/** A fault of a declared state. */
-export interface DeclarationFault {
-  readonly message: string;
-  /** Names and indexes of the field; empty for a fault that no single field shows. */
-  readonly path: readonly PropertyKey[];
-  /** What was found and expected, if the message does not say so. */
-  readonly received?: unknown;
-  readonly expected?: unknown;
-}
 
 /** The result of a check. After {@link faultsCountedMax} faults the rest is not checked. */
 export type CheckedDeclaration =
@@ -41,10 +34,11 @@ const envelopeSchema = objectOf({ domains: listOf(v.unknown(), domainsMax) });
  * Checks a declared state and fills in the defaults.
  *
  * @param input Parsed JSON or YAML.
+ * @param isNew Also refuses what a database refuses unless it has it already. Default: false.
  */
-export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclaration> {
+export function* checkDeclaration(input: unknown, isNew = false): Generator<void, CheckedDeclaration> {
   const faults: DeclarationFault[] = [];
-  const domains: DomainDeclaration[] = [];
+  const domains: CheckedDomain[] = [];
   const envelope = v.safeParse(envelopeSchema, input);
   addFaults(faults, [], envelope);
   let psids = 0;
@@ -52,18 +46,20 @@ export function* checkDeclaration(input: unknown): Generator<void, CheckedDeclar
     // This comes first, because the check of a pool takes time and memory for each PSID.
     psids += countPsids(declared);
     if (psids > declaredPsidsMax) {
-      const message = `pools: found at least ${psids} PSIDs in all, expected at most ${declaredPsidsMax}`;
-      return { success: false, faults: [...faults, { message, path: [] }] };
+      const received = `at least ${psids} PSIDs in all`;
+      const message = `found ${received}, expected at most ${declaredPsidsMax}`;
+      return {
+        success: false,
+        faults: [...faults, { message, received, path: ["domains", index, "pools"] }],
+      };
     }
-    const domain = yield* checkDomain(declared, ["domains", index], faults);
-    if (domain !== undefined) domains.push(domain);
+    domains.push(yield* checkDomain(declared, ["domains", index], faults));
     if (faults.length >= faultsCountedMax) break;
   }
-  // Fields that are invalid themselves cannot be compared with each other.
-  if (faults.length === 0) {
-    for (const message of yield* findContradictions(domains)) faults.push({ message, path: [] });
-  }
-  return faults.length === 0 ? { success: true, declaration: { domains } } : { success: false, faults };
+  const parts = domains.map((each) => each.parts);
+  faults.push(...(yield* findContradictions(parts, isNew)));
+  if (faults.length > 0) return { success: false, faults };
+  return { success: true, declaration: { domains: domains.map((each) => each.output as DomainDeclaration) } };
 }
 
 /** Counts the PSIDs of the pools of a domain that is not checked yet. */
@@ -83,17 +79,23 @@ const longLists = [
   { name: "reservations", items: reservationsPerDomainMax, sliceItems: listSliceItems },
 ] as const;
 
+/** A domain that was checked. */
+interface CheckedDomain {
+  /** The domain with its defaults, if it has no faults. */
+  readonly output: unknown;
+  readonly parts: DomainParts;
+}
+
 /**
  * Checks one domain.
  *
  * @param faults Its faults are added here.
- * @returns The domain with its defaults; undefined when it has faults.
  */
 function* checkDomain(
   declared: unknown,
   path: readonly PropertyKey[],
   faults: DeclarationFault[],
-): Generator<void, DomainDeclaration | undefined> {
+): Generator<void, CheckedDomain> {
   const before = faults.length;
   const rest = isRecord(declared) ? { ...declared } : declared;
   const lists = new Map<string, readonly unknown[]>();
@@ -112,8 +114,9 @@ function* checkDomain(
     const list = lists.get(name);
     if (list !== undefined) output[name] = yield* checkList(name, list, sliceItems, path, faults);
   }
-  if (!checked.success || faults.length > before) return undefined;
-  return { ...checked.output, ...(output as Partial<DomainDeclaration>) };
+  const all = isRecord(checked.output) ? { ...checked.output, ...output } : undefined;
+  const within = faults.slice(before).map((fault) => fault.path.slice(path.length));
+  return { output: all, parts: validParts(all, within) };
 }
 
 /** Checks a long list slice by slice, until there are too many faults. */
@@ -129,7 +132,7 @@ function* checkList(
     const slice = list.slice(start, start + sliceItems);
     const checked = v.safeParse(declaredDomainSchema.entries[name], slice);
     addFaults(faults, [...path, name], checked, start);
-    if (checked.success) output.push(...checked.output);
+    output.push(...(checked.output as readonly unknown[]));
     yield;
   }
   return output;

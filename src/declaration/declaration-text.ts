@@ -8,11 +8,22 @@ import { Document, visit } from "yaml";
 import { withoutByteOrderMark } from "../byte-order-mark.ts";
 import { configBodyOctetsMax, yamlBodyCharactersMax, yamlBodyTokensMax, yamlSliceItems } from "../limits.ts";
 import { parseDeclaration } from "./declaration.ts";
-import type { Declaration } from "./declaration.ts";
+import type { Declaration, LocatedFault } from "./declaration.ts";
 import { DuplicateKeyError, parseJsonInSteps } from "./json.ts";
 import { runAtOnce } from "./steps.ts";
-import { parseYaml } from "./yaml.ts";
-import type { YamlBounds } from "./yaml.ts";
+import { parseYaml, YamlError } from "./yaml.ts";
+import type { YamlBounds, YamlFault } from "./yaml.ts";
+
+/** A text is neither JSON nor YAML. The message has one line for each fault. */
+export class TextError extends SyntaxError {
+  override readonly name = "TextError";
+  readonly faults: readonly LocatedFault[];
+  constructor(source: string, faults: readonly LocatedFault[], options?: ErrorOptions) {
+    const problems = faults.map(({ problem }) => problem);
+    super(`Cannot read ${source}:${problems.length === 1 ? " " : "\n  "}${problems.join("\n  ")}`, options);
+    this.faults = faults;
+  }
+}
 
 /** Format of a declared state. */
 export type DeclarationFormat = "json" | "yaml";
@@ -49,7 +60,8 @@ export function readDeclarationText(text: string, format: DeclarationFormat, sou
  * @param source Where the text came from, for error messages.
  * @param expected What a text that is not JSON should be. Default: what a file may be, because the name of a file decides.
  * @returns The value.
- * @throws {SyntaxError} When the text is not valid in this format.
+ * @throws {TextError} When the text is not valid in this format.
+ * @throws {DuplicateKeyError} When a JSON object has a field twice.
  */
 export function parseText(
   text: string,
@@ -86,13 +98,22 @@ export function* parseTextInSteps(
     return yield* parseJsonInSteps(content);
   } catch (error) {
     if (error instanceof DuplicateKeyError) throw error.in(source);
+    if (error instanceof YamlError)
+      throw new TextError(source, error.faults.map(describeYaml), { cause: error });
     // The parser of JSON shows the text around a fault, line breaks included.
     const why = (error instanceof Error ? error.message : `not valid ${format}`).replaceAll(/\s+/g, " ");
     const isOwn = format === "yaml" || /^found |\bexpected\b/.test(why);
     const problem = isOwn ? why : `found no JSON (${why}), expected ${expected}`;
-    throw new SyntaxError(`Cannot read ${source}: ${problem}`, { cause: error });
+    const line = /\(line (\d+) column \d+\)/.exec(why)?.[1];
+    const fault = { line: line === undefined ? undefined : Number(line), problem };
+    throw new TextError(source, [fault], { cause: error });
   }
 }
+
+const describeYaml = ({ message, line, column }: YamlFault): LocatedFault => ({
+  line,
+  problem: `found no YAML (${message} at line ${line}, column ${column}), expected YAML`,
+});
 
 /**
  * Formats a declared state in steps. As YAML, a list of some thousand items takes a second.

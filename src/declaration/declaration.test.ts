@@ -11,7 +11,8 @@ function faultsOf(input: unknown): readonly string[] {
   try {
     parseDeclaration(input, "test");
   } catch (error) {
-    if (error instanceof DeclarationError) return error.issues;
+    if (error instanceof DeclarationError)
+      return error.faults.map(({ path, problem }) => `${path}: ${problem}`);
     throw error;
   }
   return [];
@@ -42,7 +43,11 @@ describe("parseDeclaration() names the field, what was found and what was expect
       /^domains\.0\.ttl: found "ttl", expected no field of this name$/,
     ],
     ["no pools", { domains: [{ name: "d", serverIdentifier: "203.0.113.1" }] }, /domains\.0\.pools: /],
-    ["a wrong name", { domains: [{ ...domain, name: "North!" }] }, /domains\.0\.name: expected 1 to 63/],
+    [
+      "a wrong name",
+      { domains: [{ ...domain, name: "North!" }] },
+      /domains\.0\.name: found "North!", expected 1 to 63/,
+    ],
     [
       "a wrong address",
       { domains: [{ ...domain, serverIdentifier: "1.2.3" }] },
@@ -112,13 +117,17 @@ describe("parseDeclaration() names the field, what was found and what was expect
           { ...domain, name: "e", default: true, pools: [] },
         ],
       },
-      /default: found d and e/,
+      /^domains\.1\.default: found true, which domains\.0 has, expected at most one default domain$/m,
     ],
-    ["a repeated name", { domains: [domain, { ...domain, pools: [] }] }, /domain name: found "d" twice/],
+    [
+      "a repeated name",
+      { domains: [domain, { ...domain, pools: [] }] },
+      /^domains\.1\.name: found "d", which domains\.0 has, expected each name once$/,
+    ],
     [
       "overlapping pools",
       { domains: [{ ...domain, pools: [pool, { ...pool, name: "q", range: "192.0.2.128/25" }] }] },
-      /"q" overlaps that of "p"/,
+      /^domains\.0\.pools\.1\.range: found 192\.0\.2\.128\/25, which overlaps 192\.0\.2\.0\/24 of domains\.0\.pools\.0, expected disjoint ranges$/,
     ],
     [
       "a wrong option",
@@ -177,9 +186,20 @@ test.each<[string, Parameters<typeof siteLimitOf>[0], number | null]>([
   expect(siteLimitOf(settings)).toBe(expected);
 });
 
-test("T6 warningsOf() names a domain whose customers have no limit", () => {
-  expect(warningsOf("north", null)).toEqual([
-    'domain "north" has no site limit: one customer can take every pair. Set siteBy.',
-  ]);
-  expect(warningsOf("north", 16)).toEqual([]);
+describe("warningsOf() names a domain", () => {
+  const north = { name: "north", siteLeasesMax: 16, isDefault: false, prefixes: ["::/0"], lines: [] };
+
+  test("T6 whose customers have no limit", () => {
+    expect(warningsOf({ ...north, siteLeasesMax: null })).toEqual([
+      'domain "north" has no site limit: one customer can take every pair. Set siteBy.',
+    ]);
+    expect(warningsOf(north)).toEqual([]);
+  });
+
+  test("that serves nobody", () => {
+    const nobody = { ...north, prefixes: [] };
+    expect(warningsOf(nobody)).toEqual(['domain "north" serves nobody. Set prefixes, lines or default.']);
+    expect(warningsOf({ ...nobody, isDefault: true })).toEqual([]);
+    expect(warningsOf({ ...nobody, lines: [{}] })).toEqual([]);
+  });
 });

@@ -191,17 +191,40 @@ export const storedSettingsSchema = objectOf({
 });
 export type DomainSettings = v.InferOutput<typeof storedSettingsSchema>;
 
+/** What {@link warningsOf} looks at. */
+export interface WarnedDomain {
+  readonly name: string;
+  /** The limit of a site, from {@link siteLimitOf}. */
+  readonly siteLeasesMax: number | null;
+  readonly isDefault: boolean;
+  readonly prefixes: readonly unknown[];
+  readonly lines: readonly unknown[];
+}
+
 /**
  * Lists what an operator should know about a domain although it is valid.
  *
- * @param name Name of the domain.
- * @param siteLeasesMax The limit of a site, from {@link siteLimitOf}.
  * @returns One sentence or two for each warning.
  */
-export function warningsOf(name: string, siteLeasesMax: number | null): readonly string[] {
-  return siteLeasesMax === null
-    ? [`domain "${name}" has no site limit: one customer can take every pair. Set siteBy.`]
-    : [];
+export function warningsOf({
+  name,
+  siteLeasesMax,
+  isDefault,
+  prefixes,
+  lines,
+}: WarnedDomain): readonly string[] {
+  const servesNobody = !isDefault && prefixes.length === 0 && lines.length === 0;
+  return [
+    ...(siteLeasesMax === null
+      ? [`domain "${name}" has no site limit: one customer can take every pair. Set siteBy.`]
+      : []),
+    ...(servesNobody ? [`domain "${name}" serves nobody. Set prefixes, lines or default.`] : []),
+  ];
+}
+
+/** Lists the warnings of a declared domain. */
+export function warningsOfDeclared(domain: DomainSettings & { readonly name: string }): readonly string[] {
+  return warningsOf({ ...domain, isDefault: domain.default, siteLeasesMax: siteLimitOf(domain) });
 }
 
 /**

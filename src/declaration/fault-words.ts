@@ -11,6 +11,12 @@ export interface SchemaFault {
   readonly expected?: unknown;
 }
 
+/** A fault of a declared state. */
+export interface DeclarationFault extends SchemaFault {
+  /** Names and indexes of the field. */
+  readonly path: readonly PropertyKey[];
+}
+
 /** What people call the types that valibot names. */
 const typeNames: Readonly<Record<string, string>> = {
   Object: "an object",
@@ -46,10 +52,15 @@ export function expectationOf({ message, expected, received }: SchemaFault): str
 /**
  * Describes a fault of a file.
  *
- * @returns Our own message as it is, and one of valibot as "found X, expected Y".
+ * @returns Our own message without what was attempted, with the text that was found if it lacks it, and one of valibot as "found X,
+ *   expected Y".
  */
 export function describeFault(fault: SchemaFault): string {
-  if (!/^Invalid .*Expected .* but received /s.test(fault.message)) return fault.message;
+  const isText = typeof fault.received === "string" && fault.received.startsWith('"');
+  if (isText && fault.message.startsWith("expected ")) return `found ${fault.received}, ${fault.message}`;
+  // The path says what was parsed.
+  if (!/^Invalid .*Expected .* but received /s.test(fault.message))
+    return fault.message.replace(/^Cannot parse [^:"]+: (?=found )/, "");
   const received = fault.received === "undefined" ? "nothing" : String(fault.received);
   const found = fault.message.startsWith("Invalid length") ? `length ${received}` : received;
   return `found ${found}, expected ${expectationOf(fault)}`;

@@ -9,7 +9,7 @@ import { faultMessageCharactersMax, faultsShownMax } from "../limits.ts";
 export function firstFaults(faults: readonly string[]): string {
   const lines = faults
     .slice(0, faultsShownMax)
-    .map((fault) => `  ${fault.slice(0, faultMessageCharactersMax)}`);
+    .map((fault) => `  ${fault.replaceAll("\n", "\\n").slice(0, faultMessageCharactersMax)}`);
   const more = faults.length - lines.length;
   return [...lines, ...(more > 0 ? [`  and ${more} more`] : [])].join("\n");
 }

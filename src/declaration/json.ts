@@ -17,10 +17,14 @@ export class DuplicateKeyError extends SyntaxError {
   readonly path: readonly PropertyKey[];
   /** Line of the second one. */
   readonly line: number;
+  /** What was found and what was expected. */
+  readonly problem: string;
   constructor(path: readonly PropertyKey[], line: number, source = "the body") {
     const shown = formatFieldPath(path).slice(0, unparsedCharactersMax);
-    super(`Cannot read ${source}: ${shown}: found this field twice, in line ${line} again, expected it once`);
+    const problem = `found this field twice, in line ${line} again, expected it once`;
+    super(`Cannot read ${source}: ${shown}: ${problem}`);
     this.name = "DuplicateKeyError";
+    this.problem = problem;
     this.path = path;
     this.line = line;
   }

@@ -140,11 +140,30 @@ const sharedFields = {
  * @returns The schema: these fields, followed by those of a shared or a full pool.
  */
 export function poolSchemaWith<E extends v.ObjectEntries>(entries: E) {
+  const kinds = v.variant("kind", [
+    objectOf({ ...entries, ...sharedFields, ...poolFields }),
+    objectOf({ ...entries, kind: v.literal("full"), ...poolFields }),
+  ]);
+  /** The fields of a pool of either kind, for one whose kind is wrong: it may have other faults. */
+  const ofNoKind = objectOf({
+    ...entries,
+    ...v.partial(v.object(sharedFields)).entries,
+    kind: v.optional(v.unknown()),
+    ...poolFields,
+  });
   return v.pipe(
-    v.variant("kind", [
-      objectOf({ ...entries, ...sharedFields, ...poolFields }),
-      objectOf({ ...entries, kind: v.literal("full"), ...poolFields }),
-    ]),
+    {
+      ...kinds,
+      "~run": (dataset, config) => {
+        const { value } = dataset;
+        const checked = kinds["~run"](dataset, config);
+        if (!checked.issues?.some(({ type, path }) => type === "variant" && path?.length === 1))
+          return checked;
+        const others = ofNoKind["~run"]({ value }, config);
+        const issues = [...checked.issues, ...(others.issues ?? [])];
+        return { ...others, typed: false, issues } as typeof checked;
+      },
+    } satisfies typeof kinds as typeof kinds,
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed || dataset.issues !== undefined) return;
       try {

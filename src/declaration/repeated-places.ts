@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { faultsCountedMax, listSliceItems } from "../limits.ts";
-import { encodeHex } from "../wire/hex.ts";
-import { formatIPv6Prefix, parseIPv6Prefix } from "../wire/ipv6-address.ts";
-import { linkFormatter, parseInterfaceId } from "./domain-settings.ts";
-import type { DomainSettings } from "./domain-settings.ts";
+import { faultsCountedMax } from "../limits.ts";
+import { eachPlace } from "./served.ts";
+import type { PlacePath, Places } from "./served.ts";
 
 /** A prefix or line that equals an earlier one of the same domain, even if it is written differently. */
 export interface RepeatedPlace {
-  readonly path: readonly ["prefixes" | "lines", number];
+  readonly path: PlacePath;
+  /** Path of the earlier one. */
+  readonly first: PlacePath;
   /** The prefix or line, in its declared form. */
   readonly text: string;
 }
@@ -20,30 +20,16 @@ export interface RepeatedPlace {
 /**
  * Finds repeated prefixes and lines in linear time. Each is reported once, however often it occurs.
  *
- * @param settings Valid settings.
+ * @param places Prefixes and lines of one domain.
  */
-export function* findRepeatedPlaces({
-  prefixes,
-  lines,
-}: Pick<DomainSettings, "prefixes" | "lines">): Generator<void, readonly RepeatedPlace[]> {
+export function* findRepeatedPlaces(places: Places): Generator<void, readonly RepeatedPlace[]> {
   const found: RepeatedPlace[] = [];
-  const times = new Map<string, number>();
-  const add = (key: string, place: RepeatedPlace): void => {
-    const before = times.get(key) ?? 0;
-    times.set(key, before + 1);
-    if (before === 1 && found.length < faultsCountedMax) found.push(place);
-  };
-  for (const [index, text] of prefixes.entries()) {
-    add(formatIPv6Prefix(parseIPv6Prefix(text)), { path: ["prefixes", index], text });
-  }
-  const linkOf = linkFormatter();
-  for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
-    const text = `${interfaceId} at ${linkAddress}`;
-    add(`${linkOf(linkAddress)} ${encodeHex(parseInterfaceId(interfaceId))}`, {
-      path: ["lines", index],
-      text,
-    });
-    if (index % listSliceItems === 0) yield;
-  }
+  const known = new Map<string, { readonly first: PlacePath; times: number }>();
+  yield* eachPlace(places, (key, path, text) => {
+    const before = known.get(key);
+    if (before === undefined) known.set(key, { first: path, times: 1 });
+    else if (before.times++ === 1 && found.length < faultsCountedMax)
+      found.push({ path, first: before.first, text });
+  });
   return found;
 }

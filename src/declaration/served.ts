@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { linkFormatter, parseInterfaceId } from "../../declaration/domain-settings.ts";
-import type { DomainSettings } from "../../declaration/domain-settings.ts";
-import { runAtOnce } from "../../declaration/steps.ts";
-import { listSliceItems } from "../../limits.ts";
-import { encodeHex } from "../../wire/hex.ts";
-import { formatIPv6Prefix, parseIPv6Prefix } from "../../wire/ipv6-address.ts";
+import { listSliceItems } from "../limits.ts";
+import { encodeHex } from "../wire/hex.ts";
+import { formatIPv6Prefix, parseIPv6Prefix } from "../wire/ipv6-address.ts";
+import { linkFormatter, parseInterfaceId } from "./domain-settings.ts";
+import type { DomainSettings } from "./domain-settings.ts";
+import { runAtOnce } from "./steps.ts";
 
 /** The settings that select the clients of a domain. */
 export type ServedSettings = Pick<DomainSettings, "default" | "prefixes" | "lines">;
@@ -33,26 +33,45 @@ export function servedBy(settings: ServedSettings): ServedByKey {
 }
 
 /** Finds what settings make their domain serve, in steps: a domain may have 65,536 lines. */
-export function* servedInSteps({
-  default: isDefault,
-  prefixes,
-  lines,
-}: ServedSettings): Generator<void, ServedByKey> {
+export function* servedInSteps(settings: ServedSettings): Generator<void, ServedByKey> {
   const served = new Map<string, Served>();
-  const add = (key: string, path: string, text: string): void => {
-    if (!served.has(key)) served.set(key, { path, text });
-  };
-  if (isDefault) add("default", "default", "true");
+  if (settings.default) served.set("default", { path: "default", text: "true" });
+  yield* eachPlace(settings, (key, path, text) => {
+    if (!served.has(key)) served.set(key, { path: path.join("."), text });
+  });
+  return served;
+}
+
+/** Prefixes and lines; undefined in the place of each that is invalid. */
+export interface Places {
+  readonly prefixes: readonly (DomainSettings["prefixes"][number] | undefined)[];
+  readonly lines: readonly (DomainSettings["lines"][number] | undefined)[];
+}
+
+/** Path of a prefix or line in its domain. */
+export type PlacePath = readonly ["prefixes" | "lines", number];
+
+/**
+ * Visits each prefix and line, in steps.
+ *
+ * @param visit Gets a key that does not depend on how the place is written, its path, and its declared form.
+ */
+export function* eachPlace(
+  { prefixes, lines }: Places,
+  visit: (key: string, path: PlacePath, text: string) => void,
+): Generator<void, void> {
   for (const [index, text] of prefixes.entries()) {
-    add(`prefix ${formatIPv6Prefix(parseIPv6Prefix(text))}`, `prefixes.${index}`, text);
+    if (text === undefined) continue;
+    visit(`prefix ${formatIPv6Prefix(parseIPv6Prefix(text))}`, ["prefixes", index], text);
   }
   const linkOf = linkFormatter();
-  for (const [index, { linkAddress, interfaceId }] of lines.entries()) {
-    const key = `line ${linkOf(linkAddress)} ${encodeHex(parseInterfaceId(interfaceId))}`;
-    add(key, `lines.${index}`, `${interfaceId} at ${linkAddress}`);
+  for (const [index, line] of lines.entries()) {
     if (index % listSliceItems === 0) yield;
+    if (line === undefined) continue;
+    const { linkAddress, interfaceId } = line;
+    const key = `line ${linkOf(linkAddress)} ${encodeHex(parseInterfaceId(interfaceId))}`;
+    visit(key, ["lines", index], `${interfaceId} at ${linkAddress}`);
   }
-  return served;
 }
 
 /** @returns What a domain serves that it did not serve before. */

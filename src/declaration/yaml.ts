@@ -2,14 +2,14 @@
  * Parses YAML from outside. The text may be hostile, so every kind of work has a bound, and the caller may pause.
  *
  * The parser of the library `yaml` compares each key of a mapping with all others, creates an error for each fault of
- * the text, and writes each warning to standard error. A megabyte of faults took it minutes. Here the first fault ends
- * the work, and duplicate keys are found in one pass.
+ * the text, and writes each warning to standard error. A megabyte of faults took it minutes. Here the first
+ * {@link faultsShownMax} faults end the work, and duplicate keys are found in one pass.
  *
  * @module
  */
 import { Composer, isAlias, isScalar, Lexer, LineCounter, Parser, visit } from "yaml";
 import type { CST, Document } from "yaml";
-import { textDepthMax, yamlAliasesMax, yamlPauseTokens, yamlValuesMax } from "../limits.ts";
+import { faultsShownMax, textDepthMax, yamlAliasesMax, yamlPauseTokens, yamlValuesMax } from "../limits.ts";
 
 /** Bounds on a text. */
 export interface YamlBounds {
@@ -19,11 +19,53 @@ export interface YamlBounds {
   readonly tokens: number;
 }
 
+/** A fault of a text. */
+export interface YamlFault {
+  readonly message: string;
+  /** Its place, both from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A text is no YAML. It has the first {@link faultsShownMax} faults. */
+export class YamlError extends SyntaxError {
+  override readonly name = "YamlError";
+  readonly faults: readonly YamlFault[];
+  constructor(faults: readonly YamlFault[]) {
+    super(faults[0]?.message);
+    this.faults = faults;
+  }
+}
+
+/** Collects faults, and ends the work when there are enough. */
+class FaultList {
+  readonly #faults: YamlFault[] = [];
+  readonly #lines: LineCounter;
+  constructor(lines: LineCounter) {
+    this.#lines = lines;
+  }
+
+  /** @throws {YamlError} When there are enough. */
+  add(offset: number, message: string): void {
+    this.throwIf(this.#faults.length >= faultsShownMax);
+    const { line, col: column } = this.#lines.linePos(offset);
+    this.#faults.push({ message, line, column });
+    this.throwIf(this.#faults.length >= faultsShownMax);
+  }
+
+  /** @throws {YamlError} With the faults in the order of the text, by default when there are any. */
+  throwIf(condition = this.#faults.length > 0): void {
+    if (!condition) return;
+    throw new YamlError(this.#faults.toSorted((a, b) => a.line - b.line || a.column - b.column));
+  }
+}
+
 /**
  * Parses a YAML document. Yields about once a millisecond, so that the caller may pause.
  *
  * @returns The value.
- * @throws {SyntaxError} When the text is not one YAML document, or exceeds a bound.
+ * @throws {YamlError} When the text is not YAML.
+ * @throws {SyntaxError} When the text is not one document, or exceeds a bound.
  */
 export function* parseYaml(text: string, bounds: YamlBounds): Generator<void, unknown> {
   if (text.length > bounds.characters) {
@@ -32,11 +74,14 @@ export function* parseYaml(text: string, bounds: YamlBounds): Generator<void, un
     );
   }
   const lines = new LineCounter();
+  const faults = new FaultList(lines);
   const tokens = yield* readTokens(text, lines, bounds);
+  for (const token of tokens) if (token.type === "error") faults.add(token.offset, token.message);
   yield;
-  const document = composeDocument(tokens, text, lines);
+  const document = composeDocument(tokens, text, faults);
   yield;
-  refuseDuplicateKeys(document, lines);
+  addDuplicateKeys(document, faults);
+  faults.throwIf();
   yield;
   const value: unknown = document.toJS({ maxAliasCount: yamlAliasesMax });
   countValues(value);
@@ -64,9 +109,6 @@ function* readTokens(
     if (count % yamlPauseTokens === 0) yield;
   }
   tokens.push(...parser.end());
-  for (const token of tokens) {
-    if (token.type === "error") throw faultAt(token.offset, token.message, lines);
-  }
   refuseDepth(tokens);
   return tokens;
 }
@@ -85,44 +127,38 @@ function refuseDepth(tokens: readonly CST.Token[]): void {
   }
 }
 
-/** Builds the document. The first fault ends it. */
-function composeDocument(tokens: readonly CST.Token[], text: string, lines: LineCounter): Document {
+/** Builds the document. */
+function composeDocument(tokens: readonly CST.Token[], text: string, faults: FaultList): Document {
   const composer = new Composer({ uniqueKeys: false, stringKeys: true, prettyErrors: false });
-  const faults: SyntaxError[] = [];
   // The library would collect all faults, each with a stack trace.
   const onError = (source: number | readonly number[] | { readonly offset: number }, ...rest: unknown[]) => {
     const [, message, isWarning] = rest as [unknown, string, boolean | undefined];
     if (isWarning === true) return;
     const offset = typeof source === "number" ? source : "offset" in source ? source.offset : source[0]!;
-    faults.push(faultAt(offset, message, lines));
-    throw faults[0]!;
+    faults.add(offset, message);
   };
   Object.assign(composer, { onError });
-  try {
-    const [document, second] = composer.compose(tokens, true, text.length);
-    if (second !== undefined) throw new SyntaxError("found several documents, expected one");
-    return document as Document;
-  } catch (error) {
-    // The library catches errors at each level of nesting, and reports them again from there.
-    throw faults[0] ?? error;
+  const [document, second] = composer.compose(tokens, true, text.length);
+  if (second !== undefined) {
+    // A fault may look like the end of a document.
+    faults.throwIf();
+    throw new SyntaxError("found several documents, expected one");
   }
+  return document as Document;
 }
 
-function faultAt(offset: number, message: string, lines: LineCounter): SyntaxError {
-  const { line, col } = lines.linePos(offset);
-  return new SyntaxError(`${message} at line ${line}, column ${col}`);
-}
-
-function refuseDuplicateKeys(document: Document, lines: LineCounter): void {
+function addDuplicateKeys(document: Document, faults: FaultList): void {
   visit(document, {
     Map: (_, { items }) => {
       const seen = new Set<unknown>();
       for (const { key } of items) {
-        if (!isScalar(key))
+        if (!isScalar(key)) {
+          faults.throwIf();
           throw new SyntaxError(
             `found ${isAlias(key) ? "an alias" : "a collection"} as a key, expected text`,
           );
-        if (seen.has(key.value)) throw faultAt(key.range?.[0] ?? 0, "Map keys must be unique", lines);
+        }
+        if (seen.has(key.value)) faults.add(key.range?.[0] ?? 0, "Map keys must be unique");
         seen.add(key.value);
       }
     },

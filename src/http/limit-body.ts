@@ -5,6 +5,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { TextError } from "../declaration/declaration-text.ts";
 import { DuplicateKeyError, refuseUnclearJson } from "../declaration/json.ts";
 import { runAtOnce } from "../declaration/steps.ts";
 import { formatFieldPath } from "../field-path.ts";
@@ -48,7 +49,8 @@ export const refuseUnclearBody: MiddlewareHandler = async (context, next) => {
 /** Creates a 400 for a body that is not JSON or YAML, or that has a field twice. */
 export function unreadableBody(error: SyntaxError): Error {
   if (!(error instanceof DuplicateKeyError)) {
-    const { message } = error;
+    const { message } =
+      error instanceof TextError ? new TextError("the body", error.faults.slice(0, 1)) : error;
     return problem(400, message.startsWith("Cannot read ") ? message : `Cannot read the body: ${message}`);
   }
   const path = formatFieldPath(error.path).slice(0, faultPathCharactersMax);

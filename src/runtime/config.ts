@@ -110,14 +110,20 @@ export interface AllocatorConfig {
  * Reads the settings.
  *
  * @param environment Environment variables; on Workers, the bindings. An empty one counts as unset.
+ * @param nameOf Names the flag that has the value of a variable. Default: the variable itself.
  * @returns The checked settings.
  * @throws {UsageError} When a variable is invalid. The message names each invalid variable, but never shows a value,
  *   because it may be a secret.
  */
-export function readConfig(environment: Readonly<Record<string, unknown>>): AllocatorConfig {
+export function readConfig(
+  environment: Readonly<Record<string, unknown>>,
+  nameOf = (variable: string): string => variable,
+): AllocatorConfig {
   const result = v.safeParse(schema, settingsOf(environment));
   if (!result.success) {
-    const faults = result.issues.map(describeIssue).map(({ name, problem }) => `${name}: ${problem}`);
+    const faults = result.issues
+      .map(describeIssue)
+      .map(({ name, found, expected }) => `${nameOf(name)}: found ${found}, expected ${expected}`);
     const [only] = faults;
     const list = faults.length === 1 ? ` ${only!}` : `\n  ${faults.join("\n  ")}`;
     throw new UsageError(`Cannot configure the allocator:${list}`);
@@ -139,8 +145,9 @@ export function readConfig(environment: Readonly<Record<string, unknown>>): Allo
 export interface SettingFault {
   /** Name of the variable. */
   readonly name: string;
-  /** What was found and what was expected; never the value, because it may be a secret. */
-  readonly problem: string;
+  /** What was found; not the value of a variable that may be a secret. */
+  readonly found: string;
+  readonly expected: string;
 }
 
 /** @returns The faults of the settings, of which {@link readConfig} would throw. */
@@ -154,8 +161,8 @@ type Issue = NonNullable<ReturnType<typeof v.safeParse<typeof schema>>["issues"]
 function describeIssue(issue: Issue): SettingFault {
   const found = issue.input === undefined ? "nothing" : "an invalid value";
   // Messages of our parsers begin with what was found, which may be a secret.
-  const expected = /expected .*/s.exec(issue.message)?.[0] ?? "expected a value";
-  return { name: v.getDotPath(issue) ?? "environment", problem: `found ${found}, ${expected}` };
+  const expected = /expected (.*)/s.exec(issue.message)?.[1] ?? "a value";
+  return { name: v.getDotPath(issue) ?? "environment", found, expected };
 }
 
 /**

@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutEmptyVariables } from "../environment.ts";
 import { UsageError } from "../failure.ts";
+import { secretFileOctetsMax } from "../limits.ts";
+import { readTextFile } from "../text-file.ts";
+import type { TextFileError } from "../text-file.ts";
 
 /** Name of the credential -> the variable that it stands for. */
 const variables = {
@@ -39,9 +41,9 @@ export function withCredentials(all: Environment): Environment {
 
 function readSecret(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readTextFile(path, { octetsMax: secretFileOctetsMax, expected: "a secret" }).trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if ((error as TextFileError).code === "ENOENT") return undefined;
     throw new UsageError(`Cannot read the credential ${path}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -14,12 +14,17 @@ const domain = (name: string, fields: object = {}) => ({
   name,
   serverIdentifier: "203.0.113.1",
   pools: [],
+  lines: [{ linkAddress: "::1", interfaceId: name }],
   ...fields,
 });
 
-test("T6 an allocator that starts names each domain whose customers have no limit", async () => {
+test("T6 an allocator that starts names each domain whose customers have no limit, or that serves nobody", async () => {
   const main = await temporaryDatabase({
-    domains: [domain("open"), domain("chosen", { siteBy: ["source"] }), domain("set", { siteLeasesMax: 4 })],
+    domains: [
+      domain("open"),
+      domain("chosen", { siteBy: ["source"] }),
+      domain("set", { siteLeasesMax: 4, lines: [] }),
+    ],
   });
   const other = await temporaryDatabase({ domains: [domain("placed")] });
   const logged: [object, string][] = [];
@@ -29,6 +34,7 @@ test("T6 an allocator that starts names each domain whose customers have no limi
   await logWarnings(store, { debug: quiet, info: quiet, warn, error: quiet });
   expect(logged).toEqual([
     [{ domain: "open" }, 'domain "open" has no site limit: one customer can take every pair. Set siteBy.'],
+    [{ domain: "set" }, 'domain "set" serves nobody. Set prefixes, lines or default.'],
     [
       { domain: "placed" },
       'domain "placed" has no site limit: one customer can take every pair. Set siteBy.',

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { existsSync, mkdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
@@ -17,10 +16,9 @@ import { DeclarationError } from "../declaration/declaration.ts";
 import type { Declaration } from "../declaration/declaration.ts";
 import { warningsOf } from "../declaration/domain-settings.ts";
 import { exitCodes, UsageError } from "../failure.ts";
-import { describeFileFault } from "../file-fault.ts";
 import { createService } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
-import { faultsShownMax } from "../limits.ts";
+import { configBodyOctetsMax, faultsShownMax } from "../limits.ts";
 import { ApplyError } from "../store/configuration/apply.ts";
 import { notNamed } from "../store/configuration/draft.ts";
 import { keptBecause } from "../store/configuration/plan-unnamed.ts";
@@ -37,6 +35,7 @@ import { isDatabaseError, openStore } from "../store/store.ts";
 import type { DatabaseAccess, Store, StoreSettings } from "../store/store.ts";
 import { databaseRetryMs, summaryIntervalMs } from "../limits.ts";
 import { createProcessRegistry } from "../process-metrics.ts";
+import { readTextFile } from "../text-file.ts";
 import { backgroundLater, systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
@@ -215,12 +214,24 @@ export function openExistingStore(settings: StoreSettings): Promise<Store> {
 
 function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Database> {
   const { url, setting } = access;
-  if (isFileUrl(url) && !existsSync(filePathOf(url))) {
-    const of = setting === undefined ? "" : ` of ${setting}`;
-    const message = `Cannot open the database ${url}${of}: found no file, expected a database: correct the path`;
-    throw new OpeningError(message, { exitCode: exitCodes.usage });
+  const found = isFileUrl(url) ? missingDatabase(access) : undefined;
+  if (found === undefined) return openDatabase(access, answerMsMax);
+  const of = setting === undefined ? "" : ` of ${setting}`;
+  const message = `Cannot open the database ${url}${of}: found ${found}, expected a database: correct the path`;
+  throw new OpeningError(message, { exitCode: exitCodes.usage });
+}
+
+/** @returns What is in the place of a database file, if it is none: SQLite would make a new one of it. */
+function missingDatabase(access: DatabaseAccess): string | undefined {
+  try {
+    const stats = statSync(filePathOf(access.url), { throwIfNoEntry: false });
+    if (stats === undefined) return "no file";
+    return stats.isFile() && stats.size === 0 ? "an empty file" : undefined;
+  } catch (error) {
+    // Opening says what is wrong with a path that the system refuses.
+    if (isDatabaseError(error)) throw describeOpening(access, error);
+    return undefined;
   }
-  return openDatabase(access, answerMsMax);
 }
 
 /**
@@ -283,8 +294,8 @@ const isOfOthers = (reason: string, file: FileMode | undefined): boolean =>
  */
 export async function logWarnings(store: Store, log: Log): Promise<void> {
   const directories = await Promise.all(store.partitions.map((partition) => partition.loadDirectory()));
-  for (const { name, siteLeasesMax } of directories.flatMap(({ domains }) => domains)) {
-    for (const warning of warningsOf(name, siteLeasesMax)) log.warn({ domain: name }, warning);
+  for (const domain of directories.flatMap(({ domains }) => domains)) {
+    for (const warning of warningsOf(domain)) log.warn({ domain: domain.name }, warning);
   }
   // An old database may have as many as it has pools.
   const unusable = await store.maintenance.findUnusable();
@@ -298,8 +309,9 @@ export async function logWarnings(store: Store, log: Log): Promise<void> {
  * @throws {DeclarationError} When the content is not a declared state.
  * @throws {UsageError} When the file cannot be read, or is neither YAML nor JSON.
  */
+// eslint-disable-next-line @typescript-eslint/require-await -- async turns an error into a rejection
 export async function readDeclaration(path: string): Promise<Declaration> {
-  const text = await readTextFile(path);
+  const text = readConfigFile(path);
   try {
     return readDeclarationText(text, formatOfFile(path), path);
   } catch (error) {
@@ -308,13 +320,11 @@ export async function readDeclaration(path: string): Promise<Declaration> {
   }
 }
 
-async function readTextFile(path: string): Promise<string> {
+function readConfigFile(path: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readTextFile(path, { octetsMax: configBodyOctetsMax, expected: "a declared state" });
   } catch (error) {
-    throw new UsageError(`Cannot read ${path}: ${describeFileFault(error, "a declared state")}`, {
-      cause: error,
-    });
+    throw new UsageError(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -384,8 +384,8 @@ export const trustMutants: readonly Mutant[] = [
     name: "domain-names-a-place-twice",
     rules: ["T23"],
     file: "src/declaration/repeated-places.ts",
-    search: "if (before === 1 && found.length",
-    replacement: "if (before < 0 && found.length",
+    search: "if (before.times++ === 1 && found.length",
+    replacement: "if (before.times++ < 0 && found.length",
     tests: ["src/http/admin/domains"],
   },
   {

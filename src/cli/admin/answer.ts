@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import * as v from "valibot";
 import { linesOf } from "../../declaration/declared-lines.ts";
 import { exitCodes, UnreachableError } from "../../failure.ts";
 import type { ExitCode } from "../../failure.ts";
-import { adminAnswerOctetsMax } from "../../limits.ts";
+import { adminAnswerOctetsMax, configBodyOctetsMax } from "../../limits.ts";
+import { readTextFile } from "../../text-file.ts";
 import type { ApiAnswer } from "./resources.ts";
 import type { Silence } from "./silence.ts";
 import { escapeControls } from "./table.ts";
@@ -125,7 +125,7 @@ export function sourceOf({ registeredArguments, args, options }: Command): Sourc
     name: given,
     lineOf: (path) => {
       try {
-        return linesOf(readFileSync(given, "utf8"))(path);
+        return linesOf(readTextFile(given, { octetsMax: configBodyOctetsMax, expected: "" }))(path);
       } catch {
         // It was read a moment ago: without it, the fault is told without its line.
         return undefined;

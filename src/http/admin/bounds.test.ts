@@ -87,7 +87,7 @@ describe("T23 an answer lists the first faults only, whatever is wrong", () => {
           },
         ],
       },
-      1,
+      faultsShownMax,
     ],
     [
       "nesting up to the bound",

@@ -25,7 +25,7 @@ import type { FileMode } from "./ownership.ts";
 import { draftPlan } from "./plan.ts";
 import { staleness } from "./precondition.ts";
 import type { Precondition, Stale } from "./precondition.ts";
-import { servedInSteps } from "./served.ts";
+import { servedInSteps } from "../../declaration/served.ts";
 
 /** The configuration and its revision. */
 export interface Declared {

@@ -21,8 +21,8 @@ import { domainOfRow, settingsText } from "./declared.ts";
 import type { Selecting, StoredDomain } from "./declared.ts";
 import { changeDomain, createDomain, deleteDomain, selectPoolsWithServer } from "./domain-changes.ts";
 import type { ChangeRefusal, PutRefusal } from "./precondition.ts";
-import { addedTo, servedBy, servedDifferences } from "./served.ts";
-import type { Served, ServedByKey, ServedSettings } from "./served.ts";
+import { addedTo, servedBy, servedDifferences } from "../../declaration/served.ts";
+import type { Served, ServedByKey, ServedSettings } from "../../declaration/served.ts";
 
 /** Another domain already serves some of it. */
 export interface AlreadyServed {

@@ -17,8 +17,8 @@ import type { StoredDomain } from "./declared.ts";
 import type { State } from "./declared-state.ts";
 import { changeDomain, createDomain } from "./domain-changes.ts";
 import type { ApplyOptions, Elsewhere, Step, Target } from "./draft.ts";
-import { addedTo, servedInSteps } from "./served.ts";
-import type { ServedByKey } from "./served.ts";
+import { addedTo, servedInSteps } from "../../declaration/served.ts";
+import type { ServedByKey } from "../../declaration/served.ts";
 
 /** The settings of a declared domain, without its name, pools and reservations. */
 const settingsOnly = v.object(storedSettingsSchema.entries);

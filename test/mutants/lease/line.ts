@@ -29,8 +29,8 @@ export const lineMutants: readonly Mutant[] = [
     name: "no-warning-without-a-limit",
     rules: ["T6"],
     file: "src/declaration/domain-settings.ts",
-    search: "return siteLeasesMax === null\n    ? [",
-    replacement: "return siteLeasesMax === 0\n    ? [",
+    search: "...(siteLeasesMax === null",
+    replacement: "...(siteLeasesMax === 0",
     tests: declarationTests,
   },
   {

@@ -256,7 +256,9 @@ describe("PUT /config", () => {
       400,
       [{ path: "domains.0.pools.0.psidLength", found: "17" }],
     ]);
-    expect((await put(state([north], [{ ...seven, psid: 0 }]))).answer.detail).toMatch(/reservation "seven"/);
+    expect((await put(state([north], [{ ...seven, psid: 0 }]))).answer.detail).toMatch(
+      /reservations\.0\.address: found 192\.0\.2\.9 PSID 0/,
+    );
     const { etag } = await call("GET", "/config");
     await put(state([north]));
     const stale = await call("PUT", "/config", state([]), { "if-match": etag! });

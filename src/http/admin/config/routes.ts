@@ -13,7 +13,7 @@ import { formatDeclaration, parseTextInSteps, requestBounds } from "../../../dec
 import type { DeclarationFormat } from "../../../declaration/declaration-text.ts";
 import { declarationSchema } from "../../../declaration/declaration.ts";
 import type { Declaration } from "../../../declaration/declaration.ts";
-import { siteLimitOf, warningsOf } from "../../../declaration/domain-settings.ts";
+import { warningsOfDeclared } from "../../../declaration/domain-settings.ts";
 import { applyChangesMax, faultsShownMax } from "../../../limits.ts";
 import type { DeclarationApplication, DeclarationPlan } from "../../../store/configuration/declaration.ts";
 import { migrateCommand } from "../../../migrate-advice.ts";
@@ -174,7 +174,7 @@ function respondSteps(
 }
 
 const warningsOfAll = ({ domains }: Declaration): string[] =>
-  domains.flatMap((domain) => warningsOf(domain.name, siteLimitOf(domain)));
+  domains.flatMap((domain) => warningsOfDeclared(domain));
 
 /** Reads the body in slices, between which other requests are served. */
 async function readBody(context: Context): Promise<Declaration> {

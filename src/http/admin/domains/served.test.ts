@@ -150,7 +150,7 @@ describe.each([
       const state = { domains: [north, { ...south, ...fields }] };
       const applied = await call("PUT", `/config${query}`, state);
       expect(applied.status).toBe(isDefault ? 400 : query === "" ? 409 : 200);
-      expect(JSON.stringify(applied.body)).toContain("north");
+      expect(JSON.stringify(applied.body)).toContain(isDefault ? "domains.0 has" : "north");
     }
     expect(await stateOf()).toEqual(before);
   });
@@ -254,7 +254,7 @@ describe("T23 a domain that names one place twice", () => {
     const patch = await call("PATCH", "/domains/south", fields);
     expect([patch.status, pathsOf(patch)]).toEqual([400, [path]]);
     const whole = await call("PUT", "/config", { domains: [north, { ...south, lines: [], ...fields }] });
-    expect([whole.status, pathsOf(whole)]).toEqual([400, [`domain "south": ${path}`]]);
+    expect([whole.status, pathsOf(whole)]).toEqual([400, [`domains.1.${path}`]]);
     expect(await stateOf()).toEqual(before);
   });
 
