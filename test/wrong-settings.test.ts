@@ -103,6 +103,9 @@ beforeAll(async () => {
     { sql: "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', ?)", args: [future] },
   ]);
   newer.close();
+  const unmigrated = openFile(`file:${join(folder, "unmigrated.db")}`);
+  await unmigrated.migrate([{ sql: "CREATE TABLE other (id INTEGER)", args: [] }]);
+  unmigrated.close();
   const whole = openFile(`file:${join(folder, "whole.db")}`);
   await migrateDatabase(whole);
   whole.close();

@@ -4,7 +4,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
-import { admin, allocator, newer, notDatabase, usage } from "./rows.ts";
+import { admin, allocator, migrations, newer, notDatabase, usage } from "./rows.ts";
 import type { Row } from "./rows.ts";
 
 export const commandRows: readonly Row[] = [
@@ -41,6 +41,11 @@ export const commandRows: readonly Row[] = [
   {
     command: "apportion verify --database file:FOLDER/empty.db",
     line: "Cannot open the database file:FOLDER/empty.db of --database: found an empty file, expected a database: correct the path",
+  },
+  {
+    command: "apportion verify --database file:FOLDER/unmigrated.db",
+    line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run \`npm run migrate\``,
+    code: 1,
   },
   {
     command: "apportion verify --database file:FOLDER/newer.db",
