@@ -142,11 +142,11 @@ export const allocatorRows: readonly Row[] = [
   },
   {
     command: `${allocator} --database data/a.db`,
-    line: `Cannot configure the allocator: APPORTION_DATABASE_URL: found an invalid value, ${databaseUrls}`,
+    line: `Cannot configure the allocator: --database: found an invalid value, ${databaseUrls}`,
   },
   {
     command: `${allocator} --database ftp://a`,
-    line: `Cannot configure the allocator: APPORTION_DATABASE_URL: found an invalid value, ${databaseUrls}`,
+    line: `Cannot configure the allocator: --database: found an invalid value, ${databaseUrls}`,
   },
   {
     command: `${allocator} --database file:a.db APPORTION_PLACEMENTS=none`,
