@@ -8,7 +8,14 @@
 /** Controls (C0, DEL and C1), ends of lines of Unicode, and controls of the direction. A tab or newline does no harm. */
 const hidden = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
+const escape = (found: string): string => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
 /** @returns The text with `\u001b` in the place of each character that a terminal would obey. */
 export function visibleText(text: string): string {
-  return text.replaceAll(hidden, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replaceAll(hidden, escape);
+}
+
+/** Like {@link visibleText}, for text that has to stay on one line. */
+export function visibleLine(text: string): string {
+  return visibleText(text).replaceAll(/[\t\n]/g, escape);
 }

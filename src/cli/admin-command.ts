@@ -22,7 +22,7 @@ import { pathOf, resources } from "./admin/resources.ts";
 import type { ChangeOptions, Resource } from "./admin/resources.ts";
 import { addIfMatch, apiToken, createRunner, ifMatchOf, numberOf } from "./admin/runner.ts";
 import type { AdminIo, Api, Flags, Run } from "./admin/runner.ts";
-import { escapeControls } from "./admin/table.ts";
+import { visibleLine } from "../visible-text.ts";
 import { declaredState, named, pageOf, poolPlan, secret, steps, stepsShape } from "./admin/views.ts";
 import { isDiscarded, print, printed, printError } from "../program-output.ts";
 import { readTextFile } from "../text-file.ts";
@@ -102,7 +102,7 @@ function addPoolChanges(pools: Command, run: Run): void {
     .description("show what the pool in a JSON or YAML file would look like, without creating it")
     .action(
       run(
-        async ({ client }, [file]) => client["pools:plan"].$post({ json: (readJson(file!)) as never }),
+        async ({ client }, [file]) => client["pools:plan"].$post({ json: readJson(file!) as never }),
         poolPlan,
       ),
     );
@@ -199,7 +199,7 @@ function changeOptionsOf(flags: Flags): ChangeOptions {
 function formatLeasesInUse({ steps: planned }: Steps): string {
   const inUse = planned.filter(({ leasesInUse = 0 }) => leasesInUse > 0);
   const total = inUse.reduce((sum, { leasesInUse = 0 }) => sum + leasesInUse, 0);
-  const pools = inUse.map(({ name, leasesInUse }) => `${escapeControls(name)} (${leasesInUse})`);
+  const pools = inUse.map(({ name, leasesInUse }) => `${visibleLine(name)} (${leasesInUse})`);
   return `prune: ${total} leases are in use in the pools that it drains${pools.length > 0 ? `: ${pools.join(", ")}` : ""}\n`;
 }
 

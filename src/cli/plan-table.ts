@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { escapeControls, formatItems } from "./admin/table.ts";
+import { visibleLine } from "../visible-text.ts";
+import { formatItems } from "./admin/table.ts";
 
 const planColumns = ["what", "name", "domain", "change", "fields", "leasesInUse", "reason"];
 
@@ -42,7 +43,7 @@ export function formatSteps({ applied, steps, warnings = [] }: Steps): string {
   }));
   return (
     formatItems(planColumns, rows) +
-    warnings.map((warning) => `warning: ${escapeControls(warning)}\n`).join("") +
+    warnings.map((warning) => `warning: ${visibleLine(warning)}\n`).join("") +
     formatOutcome({ applied, steps })
   );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { networkInterfaces } from "node:os";
+import { migrateCommand } from "../../src/migrate-advice.ts";
 import { admin, allocator, migrations, newer, notDatabase, usage } from "./rows.ts";
 import type { Row } from "./rows.ts";
 
@@ -44,7 +45,7 @@ export const commandRows: readonly Row[] = [
   },
   {
     command: "apportion verify --database file:FOLDER/unmigrated.db",
-    line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run \`npm run migrate\``,
+    line: `Cannot use the database of --database: found a schema that lacks ${migrations} of ${migrations} migrations, expected all: run ${migrateCommand}`,
     code: 1,
   },
   {

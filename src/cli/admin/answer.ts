@@ -12,7 +12,7 @@ import { adminAnswerOctetsMax, configBodyOctetsMax } from "../../limits.ts";
 import { readTextFile } from "../../text-file.ts";
 import type { ApiAnswer } from "./resources.ts";
 import type { Silence } from "./silence.ts";
-import { escapeControls } from "./table.ts";
+import { visibleLine } from "../../visible-text.ts";
 
 /** The API refused the request. */
 export class AnswerError extends Error {
@@ -39,7 +39,7 @@ export interface Origin {
 /** Creates the error for an answer that no allocator sends: the URL is that of another server. */
 export function foreignAnswer({ base }: Origin, found: string): UnreachableError {
   return new UnreachableError(
-    `Cannot reach the allocator ${base}: found ${escapeControls(found)}, expected the API of an allocator: correct --api or APPORTION_URL`,
+    `Cannot reach the allocator ${base}: found ${visibleLine(found)}, expected the API of an allocator: correct --api or APPORTION_URL`,
   );
 }
 
@@ -166,7 +166,7 @@ function describeRefusal(detail: string, faults: readonly Fault[], source: Sourc
   const head = isSource
     ? `Cannot read ${source.name}: ${first === undefined ? "" : place(first)}${detail.slice(bodyFault.length)}`
     : detail;
-  return [head, ...lines].map((line) => escapeControls(nameFlags(line, source))).join("\n  ");
+  return [head, ...lines].map((line) => visibleLine(nameFlags(line, source))).join("\n  ");
 }
 
 /** Replaces fields of the query and the header If-Match by the flags that set them. */

@@ -12,7 +12,8 @@ import { date, inDomain, parsePair, wholeNumber } from "./arguments.ts";
 import { pathOf } from "./resources.ts";
 import { addIfMatch, ifMatchOf } from "./runner.ts";
 import type { Run } from "./runner.ts";
-import { escapeControls, formatItems } from "./table.ts";
+import { visibleLine } from "../../visible-text.ts";
+import { formatItems } from "./table.ts";
 import { lease, viewOf } from "./views.ts";
 import type { TextView } from "./views.ts";
 
@@ -52,7 +53,7 @@ const lookupShape = v.looseObject({
 });
 
 const showLookup = viewOf(lookupShape, ({ reason, holders }) => {
-  const nobody = reason === null ? "" : escapeControls(`nobody (${reason.id}): ${reason.meaning}`) + "\n";
+  const nobody = reason === null ? "" : visibleLine(`nobody (${reason.id}): ${reason.meaning}`) + "\n";
   return nobody + (holders.length === 0 ? "" : formatItems(holderColumns, holders));
 });
 
@@ -76,7 +77,7 @@ const showStatistics = viewOf(statisticsShape, ({ asOf, domains, ...all }) => {
     { ...domain, pool: "(all)" },
   ]);
   const table = formatItems(statisticsColumns, [...rows, { ...all, domain: "(all)", pool: "(all)" }]);
-  return `${table}counted at ${escapeControls(asOf)}\n`;
+  return `${table}counted at ${visibleLine(asOf)}\n`;
 });
 
 /** What Prometheus scrapes has its version in its type; a page of another server does not. */

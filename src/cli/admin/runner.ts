@@ -18,7 +18,7 @@ import type { Origin } from "./answer.ts";
 import { createAdminClient } from "./resources.ts";
 import type { AdminClient, ApiAnswer } from "./resources.ts";
 import { watchSilence } from "./silence.ts";
-import { escapeControls } from "./table.ts";
+import { visibleLine } from "../../visible-text.ts";
 import { secret as secretToken } from "./views.ts";
 import type { JsonView, TextView, View } from "./views.ts";
 
@@ -280,7 +280,7 @@ const bindingHeaders = ["apportion-version", "apportion-digest", "apportion-left
 function printHeaders(answer: ApiAnswer, names: readonly string[], io: AdminIo): void {
   for (const name of names) {
     const value = answer.headers.get(name);
-    if (value !== null) io.stderr(`${name}: ${escapeControls(value)}\n`);
+    if (value !== null) io.stderr(`${name}: ${visibleLine(value)}\n`);
   }
 }
 
