@@ -11,7 +11,10 @@ import { execFile } from "node:child_process";
 
 /** A connection to a service manager. */
 export interface ServiceManager {
-  /** Notifies that a service is ready, and from then on, at regular intervals, that it is alive. */
+  /**
+   * Notifies that a service is ready, and from then on, at regular intervals, that it is alive. A further call only changes
+   * the status.
+   */
   readonly ready: (status: string) => Promise<void>;
   /** Notifies that it is stopping, and ends the watchdog notifications. */
   readonly stopping: () => Promise<void>;
@@ -40,11 +43,14 @@ export function connectServiceManager({ environment, log }: ServiceManagerOption
     });
   const intervalMs = watchdogIntervalMs(environment);
   let watchdog: NodeJS.Timeout | undefined;
+  let told: string | undefined;
   return {
     ready: async (status) => {
+      if (status === told) return;
+      told = status;
       await notify("--ready", `--pid=${process.pid}`, `--status=${status}`);
       if (intervalMs === undefined) return;
-      watchdog = setInterval(() => void notify("WATCHDOG=1"), intervalMs);
+      watchdog ??= setInterval(() => void notify("WATCHDOG=1"), intervalMs);
       watchdog.unref();
     },
     stopping: async () => {

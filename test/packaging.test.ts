@@ -21,6 +21,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseEnv } from "node:util";
 import { afterEach, beforeAll, expect, test } from "vitest";
+import { findFreePort } from "../src/free-port.ts";
 import { watchdogIntervalMs } from "../src/service-manager.ts";
 import { version } from "../src/version.ts";
 import { findCommand, whyWithout } from "./support/tools.ts";
@@ -147,6 +148,32 @@ test.skipIf(withoutNotify !== "")(
     relay.process.kill("SIGTERM");
     await until("STOPPING=1");
     expect(await relay.ended).toEqual([0, null]);
+  },
+);
+
+test.skipIf(withoutNotify !== "")(
+  `sd_notify(3): an allocator that waits for its database server holds up no start job, and ends at once${withoutNotify}`,
+  async () => {
+    const socket = join(folder, "waiting.sock");
+    const systemd = start(["python3", "-c", receiver, socket], folder);
+    expect(await systemd.lines.next()).toBe("bound");
+    const flags = ["--http", "127.0.0.1:0", "--database", `http://127.0.0.1:${await findFreePort()}`];
+    const program = [process.execPath, "--import", "tsx", "src/cli/main.ts", "allocator"];
+    const allocator = start([...program, ...flags], root, {
+      NOTIFY_SOCKET: socket,
+      WATCHDOG_USEC: "100000",
+      APPORTION_RELAY_TOKEN: "0123456789abcdef",
+    });
+    expect(await allocator.lines.next()).toContain("not serving yet");
+    const notified = [await systemd.lines.next(), await systemd.lines.next(), await systemd.lines.next()];
+    expect(notified.sort()).toEqual([
+      `MAINPID=${allocator.process.pid}`,
+      "READY=1",
+      "STATUS=waiting for a database server",
+    ]);
+    while ((await systemd.lines.next()) !== "WATCHDOG=1");
+    allocator.process.kill("SIGTERM");
+    expect(await allocator.ended).toEqual([0, null]);
   },
 );
 

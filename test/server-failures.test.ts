@@ -234,7 +234,7 @@ describe.skipIf(!hasSqld)(`against a libSQL server${withoutSqld}`, () => {
       { url: proxy.url },
       { debug: quiet, info: quiet, warn, error: quiet },
       begin,
-      soon,
+      { later: soon },
     );
     store.close();
     expect(stores).toHaveLength(2);

@@ -25,6 +25,7 @@ import type { HousekeepingFlags } from "./housekeeping-options.ts";
 import { allocatorListenOption, trustedProxyOption } from "./listen-address.ts";
 import { configModeOption } from "./config-mode.ts";
 import { connectServiceManager } from "../service-manager.ts";
+import type { Store } from "../store/store.ts";
 import { databaseOption, databaseSetting } from "./database-options.ts";
 import { createServiceLog } from "./service-log.ts";
 import { exitOnFailure, stopOnSignal } from "./process.ts";
@@ -50,6 +51,7 @@ export function allocatorCommand(): Command {
 }
 
 async function runAllocator(options: Options, command: Command): Promise<void> {
+  const stopWith = stopOnSignal();
   const log = createServiceLog(options);
   const setting = databaseSetting(command);
   const config = readConfig(
@@ -63,17 +65,20 @@ async function runAllocator(options: Options, command: Command): Promise<void> {
   const declaration = options.config === undefined ? undefined : await readDeclaration(options.config);
   // Another allocator on this port may still use the database.
   await tryToListen(options.http);
-  const store = await awaitStore({ ...config.store, setting }, log, async (opened) => {
+  const manager = connectServiceManager({ environment: process.env, log });
+  const begin = async (opened: Store): Promise<void> => {
     if (declaration !== undefined)
       await applyFile(opened, declaration, log, fileModeOf(options.config!, options.configMode));
     await logWarnings(opened, log);
-  });
+  };
+  // A start job that lasts as long as an outage would hold up the boot, and package upgrades. /readyz tells who can serve.
+  const onAway = (): void => void manager.ready("waiting for a database server");
+  const store = await awaitStore({ ...config.store, setting }, log, begin, { onAway });
   const access = { ...config, trustedProxies: options.trustedProxy };
   const allocator = await startAllocator(store, access, options.http, log);
   log.info({ url: allocator.url }, "allocator listening");
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
-  const manager = connectServiceManager({ environment: process.env, log });
-  stopOnSignal(async () => {
+  stopWith(async () => {
     await manager.stopping();
     await stopHousekeeping();
     await allocator.close();

@@ -37,18 +37,26 @@ function describe(error: unknown): string {
  * Shuts down gracefully on SIGINT, SIGTERM or SIGHUP, which a terminal sends when it is closed. A second signal ends the
  * process immediately.
  *
- * @param stop Finishes the work in progress. The process exits when it resolves.
+ * Called before a service begins to start: the first process of a container ignores signals that it does not handle, so
+ * otherwise nothing would end a service that waits for its database.
+ *
+ * @returns A function that is told what finishes the work in progress; the process exits when that resolves. Until then
+ *   there is no such work, and a signal ends the process at once with 0.
  */
-export function stopOnSignal(stop: () => Promise<void>): void {
+export function stopOnSignal(): (stop: () => Promise<void>) => void {
+  let finish = (): Promise<void> => process.exit(exitCodes.done);
   onFirstSignal(() => {
-    stop().then(
-      () => process.exit(0),
+    finish().then(
+      () => process.exit(exitCodes.done),
       (error: unknown) => {
         printError(`${describe(error)}\n`);
         process.exit(exitCodes.refused);
       },
     );
   });
+  return (stop) => {
+    finish = stop;
+  };
 }
 
 /**

@@ -75,6 +75,7 @@ export function startCommand(): Command {
 }
 
 async function runStart(options: Options): Promise<void> {
+  const stopWith = stopOnSignal();
   const log = createServiceLog(options);
   // Only the relay in this process uses the token, so it need not outlive the process.
   const token = encodeBase64url(randomBytes(32));
@@ -103,7 +104,7 @@ async function runStart(options: Options): Promise<void> {
   log.info({ url: allocator.url, database: showDatabaseUrl(options.database) }, "allocator listening");
   const relay = await startRelay({ ...relaySettings(allocator.url), secrets: { token } }, { log });
   const stopHousekeeping = startHousekeeping(store.maintenance, housekeepingSettings(options), log);
-  stopOnSignal(async () => {
+  stopWith(async () => {
     await stopHousekeeping();
     await relay.close();
     await allocator.close();

@@ -64,7 +64,7 @@ async function startDatabase() {
       const { domains } = await opened.partitions[0].loadDirectory();
       if (domains.length === 0) await applyFile(opened, parseDeclaration(demoDeclaration, "demo"), silent);
     },
-    (run) => systemTiming.later(run, lookMs),
+    { later: (run) => systemTiming.later(run, lookMs) },
   );
   store.close();
   return { url, stop: () => child.kill() };

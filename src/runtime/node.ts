@@ -78,6 +78,14 @@ export function prepareStore(settings: StoreSettings, answerMsMax?: number): Pro
   );
 }
 
+/** How a service waits for a database server. */
+export interface Waiting {
+  /** Called each time that a server does not answer, before it is tried again. */
+  readonly onAway?: (problem: string) => void;
+  /** Default: real time. */
+  readonly later?: Timing["later"];
+}
+
 /**
  * Opens a store like {@link prepareStore}, for a service, and does its first work: while a database server does not
  * answer, it says so and tries again, as a relay does with an allocator. Whatever else is wrong ends the process, because
@@ -90,7 +98,7 @@ export async function awaitStore(
   settings: StoreSettings,
   log: Log,
   begin: (store: Store) => Promise<void>,
-  later: Timing["later"] = systemTiming.later,
+  { onAway, later = systemTiming.later }: Waiting = {},
 ): Promise<Store> {
   for (;;) {
     try {
@@ -100,6 +108,7 @@ export async function awaitStore(
     } catch (error) {
       if (!(error instanceof OpeningError) || !error.isTemporary) throw error;
       log.warn({ error: error.message }, `not serving yet: trying again in ${databaseRetryMs / 1000} s`);
+      onAway?.(error.message);
       await new Promise<void>((resolve) => void later(resolve, databaseRetryMs));
     }
   }
