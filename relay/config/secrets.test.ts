@@ -38,6 +38,13 @@ test("readSecrets() reads the token from a systemd credential if there is no oth
   expect(readSecrets(settings(), { CREDENTIALS_DIRECTORY: folder }).token).toBe(fromFile);
 });
 
+test("readSecrets() takes an empty credential, the default of the unit, for unset", () => {
+  const { folder } = stageFile("relay-token", "\n");
+  expect(() => readSecrets(settings(), { CREDENTIALS_DIRECTORY: folder })).toThrow(
+    "APPORTION_RELAY_TOKEN: found nothing, expected the token of the relay",
+  );
+});
+
 test.each([
   [
     undefined,

@@ -88,7 +88,10 @@ function readToken(file: string | undefined, environment: Environment): string |
     withoutEmptyVariables(environment);
   if (file !== undefined) return readText(file).trim();
   if (token !== undefined) return token;
-  return credentials === undefined ? undefined : readText(join(credentials, credentialName)).trim();
+  if (credentials === undefined) return undefined;
+  // The unit sets an empty one where the file is missing.
+  const credential = readText(join(credentials, credentialName)).trim();
+  return credential === "" ? undefined : credential;
 }
 
 /**
@@ -98,7 +101,7 @@ function readToken(file: string | undefined, environment: Environment): string |
 function checkToken(token: string | undefined): string {
   if (token === undefined) {
     throw new TypeError(
-      "found nothing, expected the token of the relay, here, in a tokenFile or in a systemd credential",
+      "found nothing, expected the token of the relay, here, in a tokenFile or in the systemd credential relay-token",
     );
   }
   if (token.length < secretCharactersMin) {

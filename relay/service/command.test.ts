@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -130,6 +130,29 @@ test.each([
 ])("check rejects %j", async (content, expected) => {
   const file = stageFile(content);
   await expect(runCommand(["check", file])).rejects.toThrow(expected);
+});
+
+test("check --environment also checks the token that the service has", async () => {
+  const file = stageFile("[queue]\nlength = 1");
+  const check = (environment: Record<string, string>) =>
+    runCommand(["check", "--environment", file], environment);
+  await expect(check({})).rejects.toThrow("APPORTION_RELAY_TOKEN: found nothing, expected");
+  await expect(check({ APPORTION_RELAY_TOKEN: "short" })).rejects.toThrow("APPORTION_RELAY_TOKEN: found 5");
+  expect((await check({ APPORTION_RELAY_TOKEN: token })).printed.at(-1)).toBe(`${file}: no faults`);
+});
+
+const withoutRoot = process.getuid?.() === 0 ? "" : " (skipped: no root)";
+
+test.skipIf(withoutRoot !== "")(`check names a file that only root may read${withoutRoot}`, async () => {
+  const secret = stageFile(token);
+  const file = stageFile(`[allocator]\ntokenFile = "${secret}"`);
+  const linesOf = async () => (await runCommand(["check", file])).printed.slice(1, -1);
+  chmodSync(secret, 0o600);
+  expect(await linesOf()).toEqual([
+    `allocator.tokenFile: only root may read ${secret}, so a relay of another user does not start`,
+  ]);
+  chmodSync(secret, 0o640);
+  expect(await linesOf()).toEqual([]);
 });
 
 test("check rejects a file that needs a server identifier if none can be derived", async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultAllocatorUrl } from "../../src/defaults.ts";
 import { formatIPv6Prefix } from "../../src/wire/ipv6-address.ts";
@@ -156,17 +157,18 @@ function checkCommand({ print, readMachineId, readStatus }: RelayActions, enviro
   })
     .description("check a configuration file and the files that it names; opens no socket")
     .argument("<file>", "settings (TOML)")
-    .action(async (file: string) => {
+    .option("--environment", "also check the token that this process has, as the relay would")
+    .action(async (file: string, { environment: isWhole }: { readonly environment?: true }) => {
       const { input, nameOf } = readConfigFile(file);
       const settings = namingFaults(nameOf, () => {
         const parsed = parseRelaySettings(input, readMachineId);
-        // This command does not run in the service's environment, so it checks the token only if a file is named.
-        const { tokenFile } = parsed.allocator;
-        const token = tokenFile === undefined ? { APPORTION_RELAY_TOKEN: placeholderToken } : {};
+        // A shell has not the environment of the service, so without the flag a token is checked only if a file is named.
+        const isKnown = isWhole === true || parsed.allocator.tokenFile !== undefined;
+        const token = isKnown ? {} : { APPORTION_RELAY_TOKEN: placeholderToken };
         readSecrets(parsed, { ...environment, ...token });
         return parsed;
       });
-      for (const line of formatTrust(settings)) print(line);
+      for (const line of [...formatTrust(settings), ...reportPrivate(settings)]) print(line);
       if (settings.status.socket !== undefined) {
         for (const line of await reportUntrusted(settings.status.socket, readStatus)) print(line);
       }
@@ -188,6 +190,18 @@ function formatTrust({ listeners }: RelayConfig | ReturnType<typeof parseRelaySe
     const others = untrustedRelays === "drop" ? "dropped" : "reported, and their levels not believed";
     const whom = trusted.length === 0 ? "no relay but those of this host" : trusted.join(", ");
     return `${formatEndpoint(endpoint)}: trusts ${whom}; RELAY-FORW of others is ${others}`;
+  });
+}
+
+/** Names the files that root reads here, and the user of a service could not. */
+function reportPrivate({ allocator }: ReturnType<typeof parseRelaySettings>): string[] {
+  const keys = ["tokenFile", "caFile", "certificateFile", "keyFile"] as const;
+  return keys.flatMap((key) => {
+    const file = allocator[key];
+    if (file === undefined) return [];
+    const { uid, mode } = statSync(file);
+    if (uid !== 0 || (mode & 0o044) !== 0) return [];
+    return [`allocator.${key}: only root may read ${file}, so a relay of another user does not start`];
   });
 }
 

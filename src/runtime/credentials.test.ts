@@ -15,6 +15,12 @@ test("withCredentials() adds the secrets of a systemd service", async () => {
   });
 });
 
+test("withCredentials() takes an empty credential, the default of the unit, for unset", async () => {
+  const folder = await temporaryFolder();
+  writeFileSync(join(folder, "admin-token"), "\n");
+  expect(withCredentials({ CREDENTIALS_DIRECTORY: folder })).toEqual({ CREDENTIALS_DIRECTORY: folder });
+});
+
 test("withCredentials() changes nothing without a folder of credentials", () => {
   const environment = { APPORTION_RELAY_TOKEN: "set" };
   expect(withCredentials(environment)).toEqual(environment);

@@ -23,7 +23,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Adds the secrets of a service: `LoadCredential=relay-token:/etc/apportion/relay.token`. A variable that is set
- * overrides its credential. An empty variable counts as unset.
+ * overrides its credential. An empty variable or credential counts as unset.
  *
  * @returns The environment with the secrets.
  * @throws {UsageError} When a credential is there but cannot be read.
@@ -34,7 +34,7 @@ export function withCredentials(all: Environment): Environment {
   if (folder === undefined) return environment;
   const secrets = Object.entries(variables).flatMap(([credential, variable]) => {
     const secret = environment[variable] === undefined ? readSecret(join(folder, credential)) : undefined;
-    return secret === undefined ? [] : [[variable, secret] as const];
+    return secret === undefined || secret === "" ? [] : [[variable, secret] as const];
   });
   return { ...environment, ...Object.fromEntries(secrets) };
 }
