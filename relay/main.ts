@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { addCompletion } from "../src/completion.ts";
 import { removeEmptyVariables } from "../src/environment.ts";
 import { exitCodeOf } from "../src/failure.ts";
 import { print, printError } from "../src/program-output.ts";
@@ -12,7 +13,9 @@ import { relayProgram } from "./service/program.ts";
 removeEmptyVariables(process.env);
 
 try {
-  await reportUsage(relayProgram("apportion-relay"), { print, printError }).parseAsync();
+  const program = reportUsage(relayProgram("apportion-relay"), { print, printError });
+  addCompletion(program);
+  await reportUsage(program, { print, printError }).parseAsync();
 } catch (error) {
   printError(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = exitCodeOf(error);

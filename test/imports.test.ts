@@ -59,9 +59,11 @@ const manifest = "package.json";
 const lowest = ["src/failure.ts", "src/help.ts", "src/file-fault.ts", "src/visible-text.ts"];
 
 const leaves = [
+  "src/bundle.ts",
   "src/byte-order-mark.ts",
   "src/migrate-advice.ts",
   "src/clock-reading.ts",
+  "src/completion.ts",
   "src/duration.ts",
   "src/environment.ts",
   ...lowest,

@@ -87,6 +87,7 @@ test("the installed package has the program, its migrations and libsql, and no t
     "LICENSE",
     "README.md",
     "apportion.mjs",
+    "apportion.mjs.LEGAL.txt",
     "migrations",
     "node_modules",
     "package.json",

@@ -4,27 +4,11 @@
  *
  * @module
  */
-import { chmodSync } from "node:fs";
-import { join } from "node:path";
-import { build } from "esbuild";
+import { join, resolve } from "node:path";
+import { bundleProgram } from "../../src/bundle.ts";
 
-const root = join(import.meta.dirname, "../..");
-const outfile = process.argv[2] ?? join(root, "dist/apportion-relay.mjs");
-
-await build({
-  entryPoints: [join(root, "relay/main.ts")],
-  outfile,
-  bundle: true,
-  platform: "node",
-  target: "node20",
-  format: "esm",
-  // Keep names, because readable stack traces are worth more than a smaller file.
-  minifySyntax: true,
-  legalComments: "eof",
-  // Some dependencies are CommonJS and load built-in modules with require(), which ES modules do not have.
-  banner: {
-    js: '#!/usr/bin/env node\nimport { createRequire as bundleRequire } from "node:module";\nconst require = bundleRequire(import.meta.url);',
-  },
-  logLevel: "warning",
+await bundleProgram({
+  entry: "relay/main.ts",
+  outfile: resolve(process.argv[2] ?? join(import.meta.dirname, "../../dist/apportion-relay.mjs")),
+  interpreter: "/usr/bin/env node",
 });
-chmodSync(outfile, 0o755);

@@ -11,7 +11,7 @@ import { reportUsage } from "../usage-fault.ts";
 import { version } from "../version.ts";
 import { adminCommand } from "./admin-command.ts";
 import { allocatorCommand } from "./allocator-command.ts";
-import { addCompletion } from "./completion.ts";
+import { addCompletion } from "../completion.ts";
 import { checkCommand } from "./check-command.ts";
 import { clientCommand } from "./client-command.ts";
 import { endHelps } from "./help-ends.ts";

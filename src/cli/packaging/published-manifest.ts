@@ -29,7 +29,7 @@ export function publishedManifest(release: Release): object {
     bin: { apportion: "apportion.mjs" },
     // It is a program: nothing in it is for import.
     exports: { "./package.json": "./package.json" },
-    files: ["apportion.mjs", "migrations", "CHANGELOG.md"],
+    files: ["apportion.mjs", "apportion.mjs.LEGAL.txt", "migrations", "CHANGELOG.md"],
     dependencies: { libsql: dependencies.libsql },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * `apportion complete`: completion for bash, zsh and fish, from the definitions of the commands.
+ * The command `complete`: completion for bash, zsh and fish, from the definitions of the commands.
  *
  * @module
  */
@@ -40,7 +40,7 @@ function printByUs(): void {
 
 /** The library completes names of commands, flags and choices. Names of files are left to its user. */
 function completeFiles(command: Command, completions: Completions, path = ""): void {
-  const known = completions.commands.get(path);
+  const known = path === "" ? completions : completions.commands.get(path);
   const handler = (add: AddWord): void => {
     addFiles(process.argv.at(-1) ?? "", add);
   };
