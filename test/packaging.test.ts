@@ -9,6 +9,7 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -246,13 +247,17 @@ function buildPackages(name: string): Packages {
 let built: Packages | undefined;
 const packages = (): Packages => (built ??= buildPackages("packages"));
 
-test.skipIf(withoutDpkg !== "")(`builds of the Debian packages are reproducible${withoutDpkg}`, () => {
-  const again = buildPackages("again");
-  for (const [name, file] of Object.entries(packages())) {
-    expect(readFileSync(again[name as keyof Packages]).equals(readFileSync(file))).toBe(true);
-    console.log(`${name}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`);
-  }
-});
+test.skipIf(withoutDpkg !== "")(
+  `builds of the Debian packages are reproducible${withoutDpkg}`,
+  { timeout: 120_000 },
+  () => {
+    const again = buildPackages("again");
+    for (const [name, file] of Object.entries(packages())) {
+      expect(readFileSync(again[name as keyof Packages]).equals(readFileSync(file))).toBe(true);
+      console.log(`${name}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`);
+    }
+  },
+);
 
 function installSkipReason(): string {
   const without = whyWithout("dpkg-deb", "adduser", "runuser", "python3", "systemd-notify");
@@ -296,28 +301,43 @@ const modeOf = (file: string): readonly [string, string] => [
   run("stat", "--format=%U:%G %a", file).trim(),
 ];
 
+/** A purge keeps the user, of whom later installations of this machine need to know nothing. */
 function purgeAtEnd(name: string): void {
   leftovers.push(() => {
     execFileSync("dpkg", ["--purge", "--force-all", name], { stdio: "ignore" });
+    if (userExists(name)) execFileSync("deluser", ["--system", "--quiet", name], { stdio: "ignore" });
   });
 }
 
+/** The links of an enabled service; systemctl makes them without a running systemd too. */
+const wantedBy = (name: string): string => `/etc/systemd/system/multi-user.target.wants/${name}.service`;
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Installs a package wherever Node comes from. */
+const install = (file: string): string => run("dpkg", "--install", "--force-depends", file);
+
 test.skipIf(withoutInstall !== "")(
   `the Debian package of the relay can be installed, upgraded, removed and purged${withoutInstall}`,
+  { timeout: 120_000 },
   () => {
     const name = "apportion-relay";
     const file = packages()[name];
     purgeAtEnd(name);
-    run("dpkg", "--install", olderThan(file));
+    install(olderThan(file));
     expect(versionOf(name)).toBe("install ok installed 0.0.9");
     expect(userExists(name)).toBe(true);
-    // postinst makes the operator's token readable for the service, and for no other user.
-    execFileSync("sh", ["-c", "umask 022; echo 0123456789abcdef > /etc/apportion/relay.token"]);
-    run("dpkg", "--install", file);
+    writeFileSync("/etc/apportion/relay.token", "0123456789abcdef\n", { mode: 0o600 });
+    run("systemctl", "enable", name);
+    install(file);
     expect(versionOf(name)).toBe(`install ok installed ${version}`);
     const files = [
       ["/etc/apportion/relay.toml", "root:root 644"],
-      ["/etc/apportion/relay.token", "root:apportion-relay 640"],
+      ["/etc/apportion/relay.token", "root:root 600"],
+      ["/usr/share/bash-completion/completions/apportion-relay", "root:root 644"],
+      ["/usr/share/doc/apportion-relay/copyright", "root:root 644"],
       ["/usr/lib/systemd/system/apportion-relay.service", "root:root 644"],
       ["/usr/share/man/man8/apportion-relay.8.gz", "root:root 644"],
       ["/usr/share/doc/apportion-relay/examples/relay.toml", "root:root 644"],
@@ -325,15 +345,46 @@ test.skipIf(withoutInstall !== "")(
     ] as const;
     expect(files.map(([each]) => modeOf(each))).toEqual(files);
     expect(run("/usr/bin/apportion-relay", "--help")).toContain("Usage: apportion-relay");
-    expect(run("/usr/bin/apportion-relay", "check", "/etc/apportion/relay.toml")).toContain("no faults");
+    expect(readFileSync("/usr/share/doc/apportion-relay/copyright", "utf8")).toContain("Matteo Collina");
+    const { environment } = asUnit(name);
+    const check = commandOf(name, "ExecStartPre");
+    const options = { env: { PATH: process.env.PATH, ...environment }, encoding: "utf8" } as const;
+    const checked = execFileSync("runuser", ["-u", name, "--", ...check], options);
+    expect(checked).toContain("relay.toml: no faults");
 
     run("dpkg", "--remove", name);
     expect(existsSync("/usr/bin/apportion-relay")).toBe(false);
     expect(existsSync("/etc/apportion/relay.toml")).toBe(true);
+    install(file);
+    expect(run("systemctl", "is-enabled", name)).toBe("enabled\n");
 
     run("dpkg", "--purge", name);
     expect(existsSync("/etc/apportion")).toBe(false);
-    expect(userExists(name)).toBe(false);
+    expect([wantedBy(name), `/etc/systemd/system/${name}.service`].filter(isLink)).toEqual([]);
+    // Files elsewhere, such as captures, keep their owner.
+    expect(userExists(name)).toBe(true);
+  },
+);
+
+test.skipIf(withoutInstall !== "")(
+  `a relay and an allocator on one host share a token, in either order, until both are purged${withoutInstall}`,
+  { timeout: 120_000 },
+  () => {
+    const files = packages();
+    const token = "/etc/apportion/relay.token";
+    for (const name of ["apportion-relay", "apportion-allocator"] as const) purgeAtEnd(name);
+    install(files["apportion-relay"]);
+    install(files["apportion-allocator"]);
+    expect(modeOf(token)).toEqual([token, "root:root 600"]);
+    const { credentials } = asUnit("apportion-relay");
+    expect(readFileSync(join(credentials, "relay-token"), "utf8")).toBe(readFileSync(token, "utf8"));
+    run("dpkg", "--purge", "apportion-relay");
+    expect(modeOf(token)).toEqual([token, "root:root 600"]);
+    install(files["apportion-relay"]);
+    run("dpkg", "--purge", "apportion-allocator");
+    expect(existsSync(token)).toBe(true);
+    run("dpkg", "--purge", "apportion-relay");
+    expect(existsSync("/etc/apportion")).toBe(false);
   },
 );
 
@@ -344,7 +395,7 @@ test.skipIf(withoutInstall !== "")(
     const name = "apportion-allocator";
     const file = packages()[name];
     purgeAtEnd(name);
-    run("dpkg", "--install", olderThan(file));
+    install(olderThan(file));
     expect(versionOf(name)).toBe("install ok installed 0.0.9");
     const files = [
       ["/etc/apportion/allocator.env", "root:apportion-allocator 640"],
@@ -357,12 +408,15 @@ test.skipIf(withoutInstall !== "")(
       ["/usr/lib/apportion/apportion.mjs", "root:root 755"],
     ] as const;
     expect(files.map(([each]) => modeOf(each))).toEqual(files);
-    const token = readFileSync("/etc/apportion/admin.token", "utf8");
+    const token = readFileSync("/etc/apportion/relay.token", "utf8");
     await serveAsUnit();
 
-    run("dpkg", "--install", file);
+    // An operator who has named tokens deletes the first one.
+    rmSync("/etc/apportion/admin.token");
+    install(file);
     expect(versionOf(name)).toBe(`install ok installed ${version}`);
-    expect(readFileSync("/etc/apportion/admin.token", "utf8")).toBe(token);
+    expect(readFileSync("/etc/apportion/relay.token", "utf8")).toBe(token);
+    expect(existsSync("/etc/apportion/admin.token")).toBe(false);
     await serveAsUnit();
 
     run("dpkg", "--remove", name);
@@ -370,20 +424,32 @@ test.skipIf(withoutInstall !== "")(
     expect(existsSync("/etc/apportion/apportion.yaml")).toBe(true);
     run("dpkg", "--purge", name);
     expect(existsSync("/etc/apportion")).toBe(false);
-    expect(userExists(name)).toBe(false);
+    expect(userExists(name)).toBe(true);
   },
 );
 
+const unitOf = (name: string): string => readFileSync(`/usr/lib/systemd/system/${name}.service`, "utf8");
+
+const commandOf = (name: string, key: string): string[] =>
+  new RegExp(`^${key}=(.*)$`, "m").exec(unitOf(name))![1]!.split(" ");
+
+/** Makes the credentials of a unit, as systemd does: a file that is missing is replaced by the default. */
+function asUnit(name: string) {
+  const credentials = mkdtempSync(join(folder, "credentials-"));
+  for (const [, id, from] of unitOf(name).matchAll(/^LoadCredential=([\w-]+):(.*)$/gm)) {
+    if (existsSync(from!)) copyFileSync(from!, join(credentials, id!));
+    else writeFileSync(join(credentials, id!), "\n");
+  }
+  run("chown", "-R", name, credentials);
+  run("install", "--directory", "--mode=755", folder);
+  return { credentials, environment: { CREDENTIALS_DIRECTORY: credentials } };
+}
+
 /** Does what the unit of the allocator says, as its user: checks the settings, and starts the service. */
 async function serveAsUnit(): Promise<void> {
-  const text = readFileSync("/usr/lib/systemd/system/apportion-allocator.service", "utf8");
-  const commandOf = (key: string): string[] => new RegExp(`^${key}=(.*)$`, "m").exec(text)![1]!.split(" ");
-  const credentials = mkdtempSync(join(folder, "credentials-"));
-  for (const [, id, from] of text.matchAll(/^LoadCredential=([\w-]+):(.*)$/gm))
-    copyFileSync(from!, join(credentials, id!));
-  run("chown", "-R", "apportion-allocator", credentials);
-  for (const path of [folder, "/var/lib/apportion"]) run("install", "--directory", "--mode=755", path);
-  run("chown", "apportion-allocator", "/var/lib/apportion");
+  const name = "apportion-allocator";
+  const { credentials, environment: ofUnit } = asUnit(name);
+  run("install", "--directory", "--mode=755", `--owner=${name}`, "/var/lib/apportion");
   const socket = join(credentials, "notify.sock");
   const systemd = start(["python3", "-c", receiver, socket], folder);
   expect(await systemd.lines.next()).toBe("bound");
@@ -395,14 +461,18 @@ async function serveAsUnit(): Promise<void> {
     NOTIFY_SOCKET: socket,
     WATCHDOG_USEC: "100000",
     ...parseEnv(readFileSync("/etc/apportion/allocator.env", "utf8")),
-    CREDENTIALS_DIRECTORY: credentials,
+    ...ofUnit,
   };
-  const asUser = ["runuser", "-u", "apportion-allocator", "--"];
-  const check = start([...asUser, ...commandOf("ExecStartPre")], "/", environment);
+  const asUser = ["runuser", "-u", name, "--"];
+  const check = start([...asUser, ...commandOf(name, "ExecStartPre")], "/", environment);
   expect(await check.lines.next()).toBe("/etc/apportion/apportion.yaml: no faults");
   expect(await check.lines.next()).toBe("environment: no faults");
   expect(await check.ended).toEqual([0, null]);
-  const service = start([...asUser, ...commandOf("ExecStart"), "--http", "127.0.0.1:0"], "/", environment);
+  const service = start(
+    [...asUser, ...commandOf(name, "ExecStart"), "--http", "127.0.0.1:0"],
+    "/",
+    environment,
+  );
   for (;;) {
     const line = await service.lines.next();
     if (!line.includes('"allocator listening"')) continue;
