@@ -10,6 +10,8 @@
  */
 import process from "node:process";
 import { setTimeout } from "node:timers";
+import type { Hono } from "hono";
+import { exitCodeOf } from "../failure.ts";
 import { createApp } from "../http/app.ts";
 import { createClientAddress } from "../http/client-address.ts";
 import { refuseBadHost } from "../http/host.ts";
@@ -17,6 +19,7 @@ import { createCounters } from "../allocator/counters.ts";
 import { startSummaries } from "../allocator/summary.ts";
 import { httpGraceMs, logExitWaitMs, logLinesOctetsMax, logRetryMs, summaryIntervalMs } from "../limits.ts";
 import { openLogLines } from "../log/lines.ts";
+import { printError } from "../program-output.ts";
 import { backgroundLater } from "../timing.ts";
 import { openServer } from "../store/database/server.ts";
 import { identifyFile } from "../store/database/file-identity.ts";
@@ -27,7 +30,8 @@ import { readConfig } from "./config.ts";
 import { createLineLog } from "./console-log.ts";
 import { scheduleHousekeeping } from "./deno-housekeeping.ts";
 import type { Scheduler } from "./deno-housekeeping.ts";
-import { refuseUnwritable, tryByOpening } from "./opening-fault.ts";
+import { createDefaultFolder } from "./default-folder.ts";
+import { describeOpening, refuseUnwritable, tryByOpening } from "./opening-fault.ts";
 import { tellWhileAway } from "./tell-while-away.ts";
 import { watchRequests } from "./watch-requests.ts";
 
@@ -43,10 +47,15 @@ async function openDatabase(access: DatabaseAccess) {
     import("../store/database/file.ts"),
     import("../store/database/migrate.ts"),
   ]);
-  refuseUnwritable(access, filePathOf(url), tryByOpening);
-  const database = openFile(url);
-  await migrateDatabase(database);
-  return database;
+  try {
+    createDefaultFolder(filePathOf(url));
+    refuseUnwritable(access, filePathOf(url), tryByOpening);
+    const database = openFile(url);
+    await migrateDatabase(database);
+    return database;
+  } catch (error) {
+    throw describeOpening(access, error);
+  }
 }
 
 /** The timer does not keep the process alive. */
@@ -66,41 +75,53 @@ export interface ConnectionInfo {
 const log = createLineLog(
   openLogLines(2, { octetsMax: logLinesOctetsMax, retryMs: logRetryMs, exitWaitMs: logExitWaitMs }),
 );
-const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
 const closing = new AbortController();
-const opening = openStore({ ...settings, setting: "APPORTION_DATABASE_URL" }, openDatabase, identifyFile);
-const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
-for (const name of ["SIGINT", "SIGTERM"]) {
-  process.once(name, () => {
-    closing.abort();
-    // Deno waits for requests that are half sent. The timer does not keep the process alive when there are none.
-    setTimeout(() => process.exit(0), httpGraceMs).unref();
+
+/** Starts the allocator. Deno Deploy finds the schedule because nothing is awaited before it is made. */
+async function start(): Promise<Hono> {
+  const { historyDays, relayToken, adminToken, trustedProxies, store: settings } = readConfig(process.env);
+  const opening = openStore({ ...settings, setting: "APPORTION_DATABASE_URL" }, openDatabase, identifyFile);
+  const { Deno: scheduler } = globalThis as unknown as { Deno: Scheduler };
+  for (const name of ["SIGINT", "SIGTERM"]) {
+    process.once(name, () => {
+      closing.abort();
+      // Deno waits for requests that are half sent. The timer does not keep the process alive when there are none.
+      setTimeout(() => process.exit(0), httpGraceMs).unref();
+    });
+  }
+  const watch = watchRequests();
+  closing.signal.addEventListener("abort", watch.stop);
+  await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
+  const counters = createCounters();
+  const stopSummaries = startSummaries(counters, log, {
+    intervalMs: summaryIntervalMs,
+    later: backgroundLater,
+  });
+  closing.signal.addEventListener("abort", stopSummaries);
+  const clientOf = createClientAddress(trustedProxies);
+  return createApp({
+    store: await opening,
+    relayToken,
+    adminToken,
+    log,
+    counters,
+    clientAddress: ({ env, req }) =>
+      clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
+    // Deno does not report connections, so each request counts as a new one.
+    arrivedMs: () => {
+      watch.recordConnection();
+      return watch.arrivedMs();
+    },
   });
 }
-const watch = watchRequests();
-closing.signal.addEventListener("abort", watch.stop);
-await scheduleHousekeeping(opening, historyDays, log, scheduler, closing.signal);
-const counters = createCounters();
-const stopSummaries = startSummaries(counters, log, {
-  intervalMs: summaryIntervalMs,
-  later: backgroundLater,
-});
-closing.signal.addEventListener("abort", stopSummaries);
-const clientOf = createClientAddress(trustedProxies);
-const app = createApp({
-  store: await opening,
-  relayToken,
-  adminToken,
-  log,
-  counters,
-  clientAddress: ({ env, req }) =>
-    clientOf((env as ConnectionInfo).remoteAddr.hostname, (name) => req.header(name)),
-  // Deno does not report connections, so each request counts as a new one.
-  arrivedMs: () => {
-    watch.recordConnection();
-    return watch.arrivedMs();
-  },
-});
+
+/** One line for the operator, who needs no stack, and an exit code. */
+function fail(error: unknown): never {
+  printError(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(exitCodeOf(error));
+}
+
+const app = await start().catch(fail);
 
 export default {
   fetch: (request: Request, connection: ConnectionInfo): Response | Promise<Response> =>

