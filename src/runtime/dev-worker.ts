@@ -39,7 +39,7 @@ function readVariables(): NodeJS.Dict<string> {
   if (!existsSync(variables)) {
     const example = readFileSync(join(root, ".dev.vars.example"), "utf8");
     const text = example
-      .replaceAll(/^APPORTION_DATABASE_.*\n/gm, "")
+      .replaceAll(/^\w+_DATABASE_\w+=.*\n/gm, "")
       .replaceAll(/=change me$/gm, () => `=${encodeBase64url(randomBytes(24))}`);
     writeFileSync(variables, text, { mode: 0o600 });
     printError("made .dev.vars with new tokens\n");
