@@ -20,8 +20,17 @@ const exitCodesLine =
   `Exit codes: ${exitCodes.done} done, ${exitCodes.refused} refused or failed, ` +
   `${exitCodes.usage} wrong flag, variable or file, ${exitCodes.unreachable} server unreachable.`;
 
+const ends = new WeakMap<Command, HelpEnd>();
+
+/** @returns What stands at the end of a command's help, for its manual page; undefined if nothing does. */
+export function helpEndOf(command: Command): HelpEnd | undefined {
+  return ends.get(command);
+}
+
 /** Adds the end of a command's help: notes, variables, exit codes, and at last examples. */
-export function endHelp(command: Command, { notes = [], variables = {}, examples }: HelpEnd): Command {
+export function endHelp(command: Command, end: HelpEnd): Command {
+  const { notes = [], variables = {}, examples } = end;
+  ends.set(command, end);
   const ofVariables = Object.entries(variables).map(([name, meaning]) => `  ${name}: ${meaning}`);
   return command.addHelpText("after", () => {
     const name = nameOf(command);

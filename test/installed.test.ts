@@ -175,3 +175,13 @@ test("the installed program leases an address, and renews it after a restart", a
   expect(client(second.port, "renew").lease.address).toBe(address);
   expect(await second.stop()).toEqual([0, null]);
 });
+
+test("the README of the package names only files and commands that it has", () => {
+  const packages = join(prefix, "lib/node_modules/apportion");
+  const readme = readFileSync(join(packages, "README.md"), "utf8");
+  expect(readme).not.toMatch(/npm (start|run)|\]\(/);
+  for (const [, file] of readme.matchAll(/`([\w.]+\.(?:md|txt|mjs))`/g))
+    expect(readdirSync(packages)).toContain(file);
+  for (const [, command] of readme.matchAll(/^(?:\S+=\S+ \S+ )?apportion (\w+)/gm))
+    expect(run(command!, "--help")).toContain(`Usage: apportion ${command!}`);
+});

@@ -29,5 +29,6 @@ cpSync(join(root, "migrations"), join(folder, "migrations"), {
   // The snapshots are for drizzle-kit only.
   filter: (path) => !path.endsWith("_snapshot.json"),
 });
-for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(root, name), join(folder, name));
+cpSync(join(import.meta.dirname, "README.package"), join(folder, "README.md"));
+for (const name of ["CHANGELOG.md", "LICENSE"]) cpSync(join(root, name), join(folder, name));
 writeFileSync(join(folder, "package.json"), `${JSON.stringify(publishedManifest(release), undefined, 2)}\n`);

@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import { exitCodes } from "../../failure.ts";
-import { describeOption } from "../../help.ts";
+import { describeOption, helpEndOf } from "../../help.ts";
 import { createProgram } from "../program.ts";
 
 /** Text as roff: a hyphen is a minus, and no line begins a request. */
@@ -16,9 +16,12 @@ const roff = (text: string): string =>
     .replaceAll(/^([.'])/gm, "\\&$1");
 
 const usageOf = (command: Command): string =>
-  [
-    ...command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`)),
-  ].join(" ");
+  command.registeredArguments
+    .map((each) => {
+      const name = `${each.name()}${each.variadic ? "..." : ""}`;
+      return each.required ? `<${name}>` : `[${name}]`;
+    })
+    .join(" ");
 
 /** The sections of a command and of those that belong to it. */
 function sectionsOf(command: Command, path: string): string[] {
@@ -32,11 +35,38 @@ function sectionsOf(command: Command, path: string): string[] {
     `.SS ${roff(name)}`,
     roff(`${command.description()}.`),
     ...own,
+    ...endOf(command, path),
     ...command.commands.flatMap((each) => sectionsOf(each, `${path} ${each.name()}`)),
   ];
 }
 
+/** The notes and the examples of a command. */
+function endOf(command: Command, path: string): string[] {
+  const { notes = [], examples = [] } = helpEndOf(command) ?? {};
+  return [
+    ...notes.flatMap((note) => [".PP", roff(note)]),
+    ...examples.flatMap(([args, does]) => [
+      ".TP",
+      `Example: \\fB${roff(`${path} ${args}`.trim())}\\fR`,
+      roff(does),
+    ]),
+  ];
+}
+
+/** The variables that commands read, and what they are for; those of a flag have its words. */
+function variablesOf(command: Command): (readonly [name: string, meaning: string])[] {
+  return [
+    ...command.options.flatMap(({ envVar, description }) =>
+      envVar === undefined ? [] : [[envVar, description] as const],
+    ),
+    ...Object.entries(helpEndOf(command)?.variables ?? {}),
+    ...command.commands.flatMap(variablesOf),
+  ];
+}
+
 const program = createProgram();
+// The first command that has a variable explains it.
+const variables = new Map(variablesOf(program).reverse());
 const page = [
   '.TH APPORTION 1 "" "Apportion" "User Commands"',
   ".SH NAME",
@@ -46,9 +76,13 @@ const page = [
   ".I COMMAND",
   ".RI [ options ]",
   ".SH DESCRIPTION",
-  roff(`${program.description()}. The option --help of each command also shows examples.`),
+  roff(`${program.description()}. An empty variable counts as unset.`),
   ".SH COMMANDS",
   ...program.commands.flatMap((each) => sectionsOf(each, `apportion ${each.name()}`)),
+  ".SH ENVIRONMENT",
+  ...[...variables]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, meaning]) => [".TP", `.B ${name}`, roff(meaning)]),
   ".SH EXIT STATUS",
   `${exitCodes.done} done; ${exitCodes.refused} refused or failed; ${exitCodes.usage} wrong flag, variable or file;`,
   `${exitCodes.unreachable} server unreachable.`,
