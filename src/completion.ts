@@ -6,7 +6,7 @@
 import { readdirSync } from "node:fs";
 import addComplete from "@bomb.sh/tab/commander";
 import type { Command } from "commander";
-import { print } from "../program-output.ts";
+import { print } from "./program-output.ts";
 
 type Completions = ReturnType<typeof addComplete>;
 type AddWord = (value: string, description: string) => void;
