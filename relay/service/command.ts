@@ -113,32 +113,49 @@ function addFlags(command: Command): Command {
         .default(undefined, defaultAllocatorUrl)
         .argParser(collect),
     )
-    .option(
-      "--policy <which>",
-      "how to choose among several allocators: priority or spread (default: priority)",
+    .addOption(
+      settingFlag("--policy <which>", "how to choose among several allocators", "priority").choices([
+        "priority",
+        "spread",
+      ]),
     )
     .option("--token-file <file>", "file that has the relay's token for the allocators")
-    .option(
-      "--reply-port <which>",
-      "send answers to the ports of RFC 8415 (standard) or to the source ports of queries (source) " +
-        "(default: standard when listening on 547)",
+    .addOption(
+      settingFlag(
+        "--reply-port <which>",
+        "send answers to the ports of RFC 8415 (standard) or to the source ports of queries (source)",
+        "standard when listening on 547",
+      ).choices(["standard", "source"]),
     )
-    .option("--posts-in-flight <count>", `POSTs at the same time (default: ${relayPostsInFlight})`)
-    .option("--batch-frames <count>", `maximum datagrams in one POST (default: ${relayBatchFramesMax})`)
-    .option("--queue-length <count>", `maximum datagrams in the queue (default: ${relayQueueLength})`)
-    .option("--queue-octets <count>", `maximum octets in the queue (default: ${relayQueueOctets})`)
-    .option("--deadline-ms <ms>", `time in which a datagram must be answered (default: ${relayDeadlineMs})`)
-    .option(
-      "--receive-buffer-octets <count>",
-      `receive buffer to request for each socket (default: ${relayReceiveBufferOctets})`,
+    .addOption(settingFlag("--posts-in-flight <count>", "POSTs at the same time", relayPostsInFlight))
+    .addOption(settingFlag("--batch-frames <count>", "maximum datagrams in one POST", relayBatchFramesMax))
+    .addOption(settingFlag("--queue-length <count>", "maximum datagrams in the queue", relayQueueLength))
+    .addOption(settingFlag("--queue-octets <count>", "maximum octets in the queue", relayQueueOctets))
+    .addOption(
+      settingFlag("--deadline-ms <ms>", "time in which a datagram must be answered", relayDeadlineMs),
     )
-    .option(
-      "--http <host:port>",
-      "address of the HTTP server for GET /metrics, for Prometheus (default: none)",
+    .addOption(
+      settingFlag(
+        "--receive-buffer-octets <count>",
+        "receive buffer to request for each socket",
+        relayReceiveBufferOctets,
+      ),
+    )
+    .addOption(
+      settingFlag(
+        "--http <host:port>",
+        "address of the HTTP server for GET /metrics, for Prometheus",
+        "none",
+      ),
     )
     .option("--status-socket <file>", "Unix socket for `apportion-relay status`", parsePath)
     .option("--pcap <file>", "capture datagrams and frames in this file, for Wireshark");
   return addLogFlags(command, "that of the configuration file, or info");
+}
+
+/** A flag that overrides the file. Its default is that of the setting, so without the flag it has no value. */
+function settingFlag(flags: string, description: string, preset: string | number): Option {
+  return new Option(flags, description).default(undefined, String(preset));
 }
 
 /** @throws {InvalidArgumentError} For an empty path, with which a client would call port 80 of this host. */

@@ -128,7 +128,7 @@ const ends: Readonly<Record<string, HelpEnd>> = {
   "admin clock show": ofName("", "the clocks, and whether one was set"),
   "admin clock accept": ofName("7200", "accept a difference of two hours"),
   "admin plan": ofName("isp.yaml", "what would change"),
-  "admin apply": ofName("isp.yaml --prune", "make it so, and remove all else"),
+  "admin apply": ofName("isp.yaml --prune", "apply it, and remove what it does not name"),
   "admin export": ofName("", "the state, to begin a file with"),
   check: {
     notes: ["It contacts nobody, unless --database names a database server."],

@@ -22,7 +22,7 @@ export function parseListenAddress(text: string): ListenAddress {
   try {
     if (host !== undefined) return { host, port: parseWholeNumber(match![3]!, 0, 0xffff) };
   } catch {
-    // The port is none.
+    // This is not a port.
   }
   throw new InvalidArgumentError(
     'Expected "HOST:PORT" with a port from 0 to 65535, and IPv6 addresses in brackets.',

@@ -144,7 +144,7 @@ export const relayRows: readonly Row[] = [
   },
   {
     command: `${relay} --policy any`,
-    line: 'Cannot configure the relay: --policy: found "any", expected ("priority" | "spread")',
+    line: `${usage} --policy: found "any", expected one of priority, spread`,
   },
   {
     command: `${relay} --http 127.0.0.1:TCP`,
