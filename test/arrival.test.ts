@@ -76,7 +76,7 @@ async function countOvertaken(url: string, atLeast = 1): Promise<number> {
     const response = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } });
     const text = await response.text();
     const of = (reason: string) =>
-      Number(new RegExp(`kind="silence",reason="${reason}"} (\\d+)`).exec(text)?.[1] ?? 0);
+      Number(new RegExp(`outcome="silence",reason="${reason}"} (\\d+)`).exec(text)?.[1] ?? 0);
     return { overtaken: of("release-overtaken"), all: of("release-overtaken") + of("released") };
   };
   await vi.waitUntil(async () => (await read()).all >= atLeast, isTrue);

@@ -342,7 +342,7 @@ export class Field {
   /** How often the allocator of the first path counted an outcome, such as `silence` of a reason. */
   async count(kind: string, reason = ""): Promise<number> {
     const response = await this.http("/metrics", { headers: { authorization: `Bearer ${adminToken}` } });
-    const label = `kind="${kind}",reason="${reason}"`;
+    const label = `outcome="${kind}",reason="${reason}"`;
     const line = (await response.text()).split("\n").find((each) => each.includes(label));
     return Number(line?.split(" ").at(-1) ?? 0);
   }
