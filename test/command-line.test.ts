@@ -26,6 +26,12 @@ function commandsOf(command: Command, path = ""): Named[] {
 
 const commands = commandsOf(createProgram());
 
+/** Values of flags without which a command does not run. */
+const values: Readonly<Record<string, string>> = {
+  "--database": "file:a.db",
+  "--at": "2026-11-24T03:04:05Z",
+};
+
 /** @returns The help, as people see it. */
 function helpOf(command: Command): string {
   let help = "";
@@ -38,6 +44,14 @@ describe.each(commands)("apportion $path", ({ path, command }) => {
     expect(command.description()).toMatch(/\w{3}/);
     const silent = command.options.filter(({ description }) => !/\w{3}/.test(description));
     expect(silent.map(({ flags }) => flags)).toEqual([]);
+  });
+
+  test("refuses a flag that it does not have", () => {
+    if (command.commands.length > 0) return;
+    const required = command.options.flatMap(({ long, mandatory }) =>
+      mandatory ? [long!, values[long!]!] : [],
+    );
+    expect(faultOf([...path.split(" "), ...required, "--nonsense"])).toContain("unknown option '--nonsense'");
   });
 
   test("shows its exit codes, and at last examples that it understands", () => {

@@ -264,9 +264,9 @@ describe.skipIf(notOnDeno !== "")(`E18 on Deno${notOnDeno}`, { timeout: 240_000 
     const { code, stderr } = await endedOnDeno(name);
     const [line] = /^.*Cannot open .*$/m.exec(stderr) ?? [stderr];
     expect({ code, line }).toEqual({
-      code: 1,
+      code: 2,
       line: fill(
-        `error: Uncaught (in promise) OpeningError: Cannot open the database file:FOLDER/${name} of APPORTION_DATABASE_URL: found ${found} that cannot be written (EACCES), expected one that the user of this process may write`,
+        `Cannot open the database file:FOLDER/${name} of APPORTION_DATABASE_URL: found ${found} that cannot be written (EACCES), expected one that the user of this process may write`,
       ),
     });
   });

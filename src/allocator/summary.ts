@@ -15,6 +15,8 @@ export interface Summary {
   readonly messages: number;
   readonly offer?: number;
   readonly ack?: number;
+  /** Answers to clients that asked for settings only (DHCPINFORM). */
+  readonly settings?: number;
   /** Refused requests, by reason. */
   readonly nak?: Counts;
   /** Messages without an answer, by reason. */
@@ -38,7 +40,7 @@ export function summarize(before: Counts, after: Counts): Summary | undefined {
   return summary.messages === undefined ? undefined : (summary as unknown as Summary);
 }
 
-const summarized: ReadonlySet<string> = new Set(["messages", "offer", "ack", "nak", "silence"]);
+const summarized: ReadonlySet<string> = new Set(["messages", "offer", "ack", "settings", "nak", "silence"]);
 
 /**
  * Logs a summary at regular intervals, while messages come.

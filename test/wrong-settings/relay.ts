@@ -11,7 +11,7 @@ const inFile = (name: string, line: number): string => `Cannot configure the rel
 export const relayRows: readonly Row[] = [
   {
     command: "relay --listen [::1]:0",
-    line: "Cannot configure the relay: APPORTION_RELAY_TOKEN: found nothing, expected the token of the relay, here, in a tokenFile or in a systemd credential",
+    line: "Cannot configure the relay: APPORTION_RELAY_TOKEN: found nothing, expected the token of the relay, here, in a tokenFile or in the systemd credential relay-token",
   },
   {
     command: `${relay} --config FOLDER/none.toml`,

@@ -169,7 +169,7 @@ function countersOf(counters: Counters): Metric[] {
     {
       name: "apportion_decisions_total",
       type: "counter",
-      help: `Messages by outcome (offer, ack, nak or silence) and reason. ${ofInstance}`,
+      help: `Messages by outcome (offer, ack, settings, nak or silence) and reason. ${ofInstance}`,
       samples: Object.entries(decisions).map(([name, value]): Sample => {
         const [outcome = "", reason = ""] = name.split(":");
         return { labels: { outcome, reason }, value };
