@@ -458,7 +458,7 @@ describe("E18 an empty variable is unset", () => {
       wrong.map(({ code, stdout, stderr }) => [
         code,
         stdout,
-        /Cannot use .*found ".*", expected/.test(stderr),
+        /found ".*", expected/.test(stderr),
       ]),
     ).toEqual([
       [2, "", true],
