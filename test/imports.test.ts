@@ -56,7 +56,13 @@ const allowedImports: Record<string, readonly string[]> = {
 const manifest = "package.json";
 
 /** Leaves, lowest first, that other leaves may import. */
-const lowest = ["src/failure.ts", "src/help.ts", "src/file-fault.ts", "src/visible-text.ts"];
+const lowest = [
+  "src/failure.ts",
+  "src/help.ts",
+  "src/file-fault.ts",
+  "src/visible-text.ts",
+  "src/program-output.ts",
+];
 
 const leaves = [
   "src/bundle.ts",
@@ -76,7 +82,6 @@ const leaves = [
   "src/loop-watch.ts",
   "src/defaults.ts",
   "src/process-metrics.ts",
-  "src/program-output.ts",
   "src/service-manager.ts",
   "src/setting-names.ts",
   "src/text-file.ts",

@@ -30,6 +30,6 @@ test("withCredentials() reports a credential that it cannot read, by its path", 
   const folder = await temporaryFolder();
   mkdirSync(join(folder, "relay-token"));
   expect(() => withCredentials({ CREDENTIALS_DIRECTORY: folder })).toThrow(
-    /^Cannot read the credential .*relay-token: EISDIR/,
+    /^Cannot read the credential .*relay-token: found a folder, expected a secret$/,
   );
 });

@@ -87,7 +87,10 @@ async function openBeforeMoves() {
   const newest = () => read("SELECT max(created_at) FROM __drizzle_migrations");
   const before = await newest();
   const report = await migrateDatabase(first);
-  expect([report.applied, report.present.at(-1)]).toEqual([["0017_moves", "0018_quarantine"], "0016_owner"]);
+  expect([report.applied, report.present.at(-1)]).toEqual([
+    ["0017_moves", "0018_quarantine", "0019_housekeeping"],
+    "0016_owner",
+  ]);
   expect((await newest())[0]![0]).toBeGreaterThan(before[0]![0] as number);
   const [[revision]] = (await read("SELECT revision FROM configuration")) as [[number]];
   const [[since]] = (await read("SELECT since FROM lease")) as [[number]];
