@@ -59,10 +59,7 @@ test.each(commands)(
   async (name) => {
     const url = `http://operator:${password}@127.0.0.1:${await findFreePort()}`;
     const { code, output } = await run([name], environmentFor(url));
-    expect([code, output]).toEqual([
-      name === "allocator" ? 0 : 3,
-      expect.stringContaining("ECONNREFUSED"),
-    ]);
+    expect([code, output]).toEqual([name === "allocator" ? 0 : 3, expect.stringContaining("ECONNREFUSED")]);
     for (const secret of secrets) expect(output).not.toContain(secret);
   },
 );
