@@ -22,7 +22,7 @@ const exitCodesLine =
 
 const ends = new WeakMap<Command, HelpEnd>();
 
-/** @returns What stands at the end of a command's help, for its manual page; undefined if nothing does. */
+/** @returns The end of a command's help, for its manual page; undefined if there is none. */
 export function helpEndOf(command: Command): HelpEnd | undefined {
   return ends.get(command);
 }

@@ -302,7 +302,7 @@ export const clockReadingMsMax = 10_000;
 /** Milliseconds that a libSQL server may take for one statement of a command: migrations may change millions of rows. */
 export const databaseCommandMsMax = 600_000;
 
-/** Milliseconds until a libSQL server must have answered a command for the first time: one that was asleep starts by then. */
+/** Milliseconds for the first answer of a libSQL server to a command: a server that was asleep starts within this time. */
 export const databaseFirstAnswerMsMax = 10_000;
 
 /** Milliseconds that a relay may take to tell its status over a socket of the same host. */
@@ -522,10 +522,10 @@ export const adminSilenceSeconds = 60;
 /** Shortest such time in seconds: an allocator across a continent answers sooner. */
 export const adminSilenceSecondsMin = 0.1;
 
-/** Longest such time in seconds: nobody waits longer for one answer. */
+/** Longest such timeout in seconds. */
 export const adminSilenceSecondsMax = 3600;
 
-/** Octets of a JSON answer that `apportion admin` reads: many times a page of 1,000 leases, or a declared state. */
+/** Octets of a JSON answer that `apportion admin` reads: many times the size of a page of 1,000 leases. */
 export const adminAnswerOctetsMax = 64 * 1024 * 1024;
 
 /** Seconds for which the old secret of a rotated token may stay valid: a month, enough to update all relays. */

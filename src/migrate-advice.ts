@@ -1,6 +1,6 @@
 /**
- * How to migrate a database, in messages of all programs. They go to operators of other machines, too, so both commands are
- * named: that of the installed program, and that of a checkout.
+ * How to migrate a database, in messages of all programs. The reader may be on another machine, so they name both commands:
+ * that of the installed program, and that of a checkout.
  *
  * @module
  */

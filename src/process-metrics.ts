@@ -5,7 +5,7 @@
  */
 import { collectDefaultMetrics, Registry } from "prom-client";
 
-/** Gauges of the library whose names end like those of counters. Others tell the same, by type. */
+/** Gauges of the library whose names end like those of counters. Other gauges have the same numbers by type. */
 const misnamed = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",

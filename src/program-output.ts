@@ -35,8 +35,8 @@ function onLoss(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * Whether all that is printed is lost: standard output is the null device. So it is when the program was started with a
- * closed one, because the platform opens the null device in its place.
+ * Whether all that is printed is lost: standard output is the null device. A program that is started with a closed
+ * standard output has it too, because the platform opens it in its place.
  */
 export function isDiscarded(): boolean {
   try {

@@ -24,7 +24,7 @@ export interface ServiceManager {
 export interface ServiceManagerOptions {
   /** `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, as systemd sets them. Without the first, nothing is sent. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Told when a notification can't be sent. */
+  /** Called when a notification can't be sent. */
   readonly log: { readonly warn: (fields: { readonly error: string }, message: string) => void };
 }
 

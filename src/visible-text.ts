@@ -1,11 +1,11 @@
 /**
  * Text from outside, for a terminal. A control character in it could move the cursor or hide what is printed, and a
- * character that changes the direction of writing shows another text than there is.
+ * character that changes the direction of writing could make it read as something else.
  *
  * @module
  */
 
-/** Controls (C0, DEL and C1), ends of lines of Unicode, and controls of the direction. A tab or newline does no harm. */
+/** Controls (C0, DEL and C1), line ends of Unicode, and controls of the direction. A tab or newline is harmless. */
 const hidden = /(?![\t\n])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 const escape = (found: string): string => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`;

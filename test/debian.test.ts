@@ -216,7 +216,7 @@ test.skipIf(withoutInstall !== "")(
     const token = readFileSync("/etc/apportion/relay.token", "utf8");
     await serveAsUnit();
 
-    // An operator who has named tokens deletes the first one.
+    // After creating named tokens, an operator deletes the first one.
     rmSync("/etc/apportion/admin.token");
     install(file);
     expect(versionOf(name)).toBe(`install ok installed ${version}`);

@@ -179,7 +179,7 @@ function checkCommand({ print, readMachineId, readStatus }: RelayActions, enviro
       const { input, nameOf } = readConfigFile(file);
       const settings = namingFaults(nameOf, () => {
         const parsed = parseRelaySettings(input, readMachineId);
-        // A shell has not the environment of the service, so without the flag a token is checked only if a file is named.
+        // A shell does not have the service's environment, so without the flag a token is checked only if a file is named.
         const isKnown = isWhole === true || parsed.allocator.tokenFile !== undefined;
         const token = isKnown ? {} : { APPORTION_RELAY_TOKEN: placeholderToken };
         readSecrets(parsed, { ...environment, ...token });
@@ -210,7 +210,7 @@ function formatTrust({ listeners }: RelayConfig | ReturnType<typeof parseRelaySe
   });
 }
 
-/** Names the files that root reads here, and the user of a service could not. */
+/** Names the files that root can read but the user of a service cannot. */
 function reportPrivate({ allocator }: ReturnType<typeof parseRelaySettings>): string[] {
   const keys = ["tokenFile", "caFile", "certificateFile", "keyFile"] as const;
   return keys.flatMap((key) => {

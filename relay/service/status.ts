@@ -26,7 +26,7 @@ export interface StatusReport extends RelayStatus {
 /** Path of the status socket when the relay runs as a systemd service. */
 export const defaultStatusSocket = "/run/apportion-relay/status.sock";
 
-/** What tells the status of a relay from the answer of another program. */
+/** Fields that distinguish the status of a relay from the answer of another program. */
 const statusShape = v.looseObject({
   pid: v.number(),
   uptimeSeconds: v.number(),

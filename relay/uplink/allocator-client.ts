@@ -14,6 +14,7 @@ import {
   parseClockMs,
 } from "../../src/wire/relay-call.ts";
 import { beginTrace, traceHeader } from "../../src/wire/trace-context.ts";
+import type { Trace } from "../../src/wire/trace-context.ts";
 import type { Secrets } from "../config/secrets.ts";
 import type { PostFailure, PostOutcome, Unavailable } from "../post.ts";
 import type { Connections, HttpAnswer } from "./connections.ts";
@@ -69,6 +70,8 @@ export interface AllocatorClientOptions {
   readonly secrets: Pick<Secrets, "token">;
   /** The connections to its host. */
   readonly connections: Connections;
+  /** Begins the trace of a POST. Default: with random ids. */
+  readonly newTrace?: (() => Trace) | undefined;
 }
 
 /** Statuses that mean "later", in addition to all from 500. */
@@ -86,13 +89,14 @@ export function createAllocatorClient({
   url,
   secrets,
   connections,
+  newTrace = () => beginTrace((octets) => void crypto.getRandomValues(octets)),
 }: AllocatorClientOptions): AllocatorClient {
   const path = url.pathname.replace(/\/+$/, "");
   const headers = { authorization: `Bearer ${secrets.token}`, "content-type": framesType };
   return {
     url: url.href,
     post: async (frames, timeoutMs, arrival) => {
-      const trace = beginTrace((octets) => void crypto.getRandomValues(octets));
+      const trace = newTrace();
       const outcome = await asOutcome(async () => {
         const request = {
           method: "POST",

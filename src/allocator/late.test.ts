@@ -114,37 +114,29 @@ test("T4 a client's RELEASE after its REQUEST in one POST ends the lease, unless
   }
 });
 
-test("T4 a client's RELEASE after its REQUEST in one POST ends the lease, however old the last reading of the clock is", async () => {
-  const clock = new TestClock(1_000_000);
-  const database = await temporaryDatabase(vectorDomain, { clockMs: clock.clockMs });
-  const [first, second] = [
-    await createTestAllocator(database, { clock }),
-    await createTestAllocator(database, { clock }),
-  ];
-  await second.ask(says.discover(clientProfile(2)));
-  clock.seconds! += 36_000;
-  const client = clientProfile(1);
-  const [offer] = await first.ask(says.discover(client));
-  const [ack] = await first.ask(says.selecting(client, offer!));
-  await second.ask(says.renew(client, ack!), says.release(client, ack!));
-  expect(reasonsOf(second)).toEqual(["silence:given-up-since", "silence:released"]);
-});
+type Client = Parameters<typeof says.discover>[0];
 
-test("T4 a RELEASE in a later round ends the lease, however old the last reading of the clock is", async () => {
-  const clock = new TestClock(1_000_000);
-  const database = await temporaryDatabase(vectorDomain, { clockMs: clock.clockMs });
-  const [first, second] = [
-    await createTestAllocator(database, { clock }),
-    await createTestAllocator(database, { clock }),
-  ];
-  await second.ask(says.discover(clientProfile(2)));
-  clock.seconds! += 36_000;
-  const client = clientProfile(1);
-  const [offer] = await first.ask(says.discover(client));
-  const [ack] = await first.ask(says.selecting(client, offer!));
-  await second.ask(says.discover(client), says.release(client, ack!));
-  expect(reasonsOf(second)).toEqual(["silence:released"]);
-});
+test.each([
+  ["after its REQUEST in one POST", says.renew, ["silence:given-up-since", "silence:released"]],
+  ["in a later round", (client: Client) => says.discover(client), ["silence:released"]],
+] as const)(
+  "T4 a client's RELEASE %s ends the lease, however old the last reading of the clock is",
+  async (_, before, reasons) => {
+    const clock = new TestClock(1_000_000);
+    const database = await temporaryDatabase(vectorDomain, { clockMs: clock.clockMs });
+    const [first, second] = [
+      await createTestAllocator(database, { clock }),
+      await createTestAllocator(database, { clock }),
+    ];
+    await second.ask(says.discover(clientProfile(2)));
+    clock.seconds! += 36_000;
+    const client = clientProfile(1);
+    const [offer] = await first.ask(says.discover(client));
+    const [ack] = await first.ask(says.selecting(client, offer!));
+    await second.ask(before(client, ack!), says.release(client, ack!));
+    expect(reasonsOf(second)).toEqual(reasons);
+  },
+);
 
 /** Times that a relay states, on the clock of the database. */
 const statedBy = (clockMs: number) => ({ "apportion-arrival-ms": String(clockMs) });

@@ -71,7 +71,7 @@ async function runAllocator(options: Options, command: Command): Promise<void> {
       await applyFile(opened, declaration, log, fileModeOf(options.config!, options.configMode));
     await logWarnings(opened, log);
   };
-  // A start job that lasts as long as an outage would hold up the boot, and package upgrades. /readyz tells who can serve.
+  // A start job that lasts as long as an outage would delay the boot and package upgrades. /readyz tells whether it serves.
   const onAway = (): void => void manager.ready("waiting for a database server");
   const store = await awaitStore({ ...config.store, setting }, log, begin, { onAway });
   const access = { ...config, trustedProxies: options.trustedProxy };

@@ -1,5 +1,5 @@
 /**
- * Parsers of the values of flags: what cannot be used is refused with what was expected.
+ * Parsers of the values of flags: a refusal says what was expected.
  *
  * @module
  */

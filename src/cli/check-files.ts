@@ -53,7 +53,7 @@ export function checkFile(file: string, isNew: boolean): CheckedFile {
   }
 }
 
-/** Checks the variables and credentials of this process, as all that an allocator has. */
+/** Checks the variables and credentials of this process, which must be all that an allocator needs. */
 export function checkEnvironment(): CheckedFile {
   const faults = findSettingFaults(withCredentials(process.env), true);
   return failed(

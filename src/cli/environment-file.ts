@@ -24,7 +24,7 @@ interface Variable {
 
 /** What a file has. */
 export interface EnvironmentFile {
-  /** By name. Of several variables of one name, the last counts. */
+  /** By name. If a name occurs more than once, the last value counts. */
   readonly variables: ReadonlyMap<string, Variable>;
   readonly faults: readonly LineFault[];
 }
@@ -85,10 +85,10 @@ class Cursor {
   }
 
   /**
-   * Goes on.
+   * Skips the text that matches here.
    *
-   * @param what A sticky expression. If it does not match, the place stays.
-   * @returns What was skipped.
+   * @param what A sticky expression. Without a match, nothing is skipped.
+   * @returns The skipped text.
    */
   skip(what: RegExp): string {
     what.lastIndex = this.#at;
@@ -110,7 +110,7 @@ function readValue(cursor: Cursor): Value {
   let value = "";
   const problems = new Set<string>();
   for (;;) {
-    // Spaces before a piece are no part of the value.
+    // Spaces before a piece are not part of the value.
     cursor.skip(/[ \t]*/y);
     const quote = cursor.skip(/['"]/y);
     if (quote === "") {

@@ -33,7 +33,7 @@ async function runLoad(flags: LoadFlags): Promise<void> {
   const stop = interruption("Ending with the exchanges in flight; a second signal ends at once");
   const report = await reach(options, run(flags, { ...options, stop }));
   const verdict = verdictOf(report, flags.dropsMax);
-  // Of a load in which nobody ever answered, the line says everything.
+  // If nobody answered, this line says everything.
   if (hasResults(report))
     print(flags.json === true ? `${JSON.stringify(report)}\n` : `${formatLoadReport(report).join("\n")}\n`);
   if (verdict.line !== undefined) printError(`${verdict.line}\n`);

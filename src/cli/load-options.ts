@@ -146,7 +146,7 @@ function addMessageOptions(command: Command): Command {
     );
 }
 
-/** What is told, and what is a failure. */
+/** What is reported, and what counts as a failure. */
 function addReportOptions(command: Command): Command {
   return command
     .addOption(
@@ -216,15 +216,15 @@ export function loadOptionsOf(flags: LoadFlags): LoadOptions {
 }
 
 /**
- * Converts flags to the options with which leases are made that are then renewed or released: one for each client, at the
- * rate of the load, and without the losses and the avalanche that are to be measured.
+ * Converts flags to the options for making the leases that a load then renews or releases: one for each client, at the
+ * rate of the load, without the losses and the avalanche, which belong to the measured part.
  */
 export function preparationOf(flags: LoadFlags): LoadOptions {
   const inFlight = Math.min(flags.clients, flags.inFlight);
   return { ...loadOptionsOf(flags), inFlight, beginsForMs: undefined, lossRatio: 0 };
 }
 
-/** A flag that would be ignored is refused: its user expects something of it. */
+/** Refuses flags that have no effect, because their user expects one. */
 function assertEffective({ mode, for: ms, loss, dropsMax, line, relay }: LoadFlags): void {
   const isRelease = mode === "release";
   const ignored = [

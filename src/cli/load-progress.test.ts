@@ -1,20 +1,11 @@
 import { expect, test, vi } from "vitest";
+import { createLoadCounts } from "../load/result.ts";
 import { watchLoad } from "./load-progress.ts";
 
-const counts = {
-  retransmits: 0,
-  naks: 0,
-  timeouts: 0,
-  withoutOffer: 0,
-  unfinished: 0,
-  ignored: 0,
-  moved: 0,
-  lost: 0,
-  socketErrors: 0,
-};
+const counts = createLoadCounts();
 const begin = { elapsedMs: 0, offers: 0, done: 0, inFlight: 2, counts };
 
-test("watchLoad() tells the progress in lines, so often", () => {
+test("watchLoad() reports the progress in lines at the given interval", () => {
   const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
   const watch = watchLoad("renew", 10_000);
   for (const elapsedMs of [5000, 10_000, 15_000, 20_500])

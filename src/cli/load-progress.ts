@@ -11,7 +11,7 @@ import type { LoadMode } from "./load-options.ts";
 const updateMs = 1000;
 
 /**
- * Tells the progress, and ends a load that only meets closed ports.
+ * Reports the progress, and ends a load that only meets closed ports.
  *
  * @param mode What is being done.
  * @param reportEveryMs Milliseconds between two lines. Default: one line that is updated, on a terminal only.

@@ -1,18 +1,9 @@
 import { expect, test } from "vitest";
+import { createLoadCounts } from "../load/result.ts";
 import { verdictOf } from "./load-verdict.ts";
 import type { Judged } from "./load-verdict.ts";
 
-const counts = {
-  retransmits: 0,
-  naks: 0,
-  timeouts: 0,
-  withoutOffer: 0,
-  unfinished: 0,
-  ignored: 0,
-  moved: 0,
-  lost: 0,
-  socketErrors: 0,
-};
+const counts = createLoadCounts();
 const none = { count: 0, minMs: 0, meanMs: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, maxMs: 0 };
 const latencies = { offer: none, ack: none, exchange: none };
 const overlap = { clients: [0, 1] as const, address: "192.0.2.1", port: 1024 };

@@ -132,8 +132,8 @@ export async function loadState(path: string): Promise<ClientState> {
 }
 
 /**
- * Makes the folder of a state file, but not those above it: one that is misspelt would be made, too. To be called before
- * a lease is asked for, because a lease that cannot be kept is of no use.
+ * Makes the folder of a state file, but not its parent folders, because one of them may be misspelt. It is called before
+ * the request for a lease: a lease that cannot be stored is of no use.
  *
  * @throws {UsageError} When the folder does not exist and cannot be made.
  */
@@ -190,7 +190,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** Runs work while no other process holds the lock, which is a folder. That of a process that was killed is ignored. */
+/** Runs work while no other process holds the lock, which is a folder. The lock of a process that was killed is ignored. */
 async function withLock(path: string, work: () => Promise<void>): Promise<void> {
   for (let tries = clientLockTries; ; tries--) {
     try {

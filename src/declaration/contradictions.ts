@@ -1,5 +1,5 @@
 /**
- * Faults of a declared state that no single field shows. Each is told at the second of two places, and names the first.
+ * Faults of a declared state that no single field shows. Each is reported at the second of two places, and names the first.
  *
  * @module
  */

@@ -27,7 +27,7 @@ export interface YamlFault {
   readonly column: number;
 }
 
-/** A text is no YAML. It has the first {@link faultsShownMax} faults. */
+/** A text is not YAML. The error has the first {@link faultsShownMax} faults. */
 export class YamlError extends SyntaxError {
   override readonly name = "YamlError";
   readonly faults: readonly YamlFault[];

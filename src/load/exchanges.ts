@@ -24,7 +24,8 @@ import { queriesOf } from "./options.ts";
 import type { LoadSettings } from "./options.ts";
 import { clientOfIdentifier, identifierOfClient } from "./queries.ts";
 import type { PackedPair, Queries } from "./queries.ts";
-import type { EarlyEnd, LoadCounts, LoadResult } from "./result.ts";
+import { createLoadCounts } from "./result.ts";
+import type { EarlyEnd, LoadResult } from "./result.ts";
 import type { LoadSockets } from "./sockets.ts";
 import { Turns } from "./turns.ts";
 
@@ -76,17 +77,7 @@ export class Exchanges {
   readonly #offer;
   readonly #ack;
   readonly #exchange;
-  readonly #counts: LoadCounts = {
-    retransmits: 0,
-    naks: 0,
-    timeouts: 0,
-    withoutOffer: 0,
-    unfinished: 0,
-    ignored: 0,
-    moved: 0,
-    lost: 0,
-    socketErrors: 0,
-  };
+  readonly #counts = createLoadCounts();
 
   constructor(settings: LoadSettings, leases: LeaseTable, firstPhase: Phase) {
     const { inFlight, clients, timing } = settings;
@@ -325,7 +316,7 @@ export class Exchanges {
     this.#exchange.add(nowMs - this.#beganMs[slot]!);
     const untilMs = leaseEndMs(this.#phaseMs[slot]!, leaseSeconds);
     const isOther = storeLease(this.#leases, this.#row[slot]!, { ...lease, fromMs: nowMs, untilMs });
-    // A client that starts anew with a DISCOVER may get any pair.
+    // A client that starts over with a DISCOVER may get any pair.
     if (isOther && this.#firstPhase === phases.requesting) this.#counts.moved++;
     this.#writeAck(slot, message, lease, nowMs);
     this.#done++;

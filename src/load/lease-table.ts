@@ -57,8 +57,8 @@ export function createLeaseTable(firstClient: number, clients: number): LeaseTab
 }
 
 /**
- * Stores what an ACK granted. A lease that the client still has goes on; one that has ended begins anew, because another
- * client may have held its ports meanwhile.
+ * Stores what an ACK granted. It extends a lease that the client still has. If that lease has ended, it is a
+ * new one, because another client may have held its ports since.
  *
  * @param lease.fromMs When the ACK arrived.
  * @param lease.untilMs When the lease ends.

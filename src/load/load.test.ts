@@ -97,7 +97,7 @@ describe("leaseLoad()", () => {
     expect([...untilMs]).toEqual([10_000, 20_000, 30_000]);
   });
 
-  test("a client that starts anew may get another pair, which is no renewal with another pair", async () => {
+  test("a client that starts over may get another pair, which does not count as a renewal with another pair", async () => {
     const timing = createManualTiming();
     let shift = 0;
     const target = await listen((query) => answers(query, pairOf(clientOf(query) + shift)));

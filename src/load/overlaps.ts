@@ -26,7 +26,7 @@ export interface PortLease {
 /** A lease, and the time in which a client holds it. All leases that are compared have their times of one clock. */
 export interface TimedLease extends PortLease {
   readonly fromMs: number;
-  /** The end, which does not belong to the lease. */
+  /** The end, which is not part of the lease. */
   readonly untilMs: number;
 }
 

@@ -51,3 +51,18 @@ export interface LoadCounts {
   /** Socket errors, for example because the port is closed. */
   socketErrors: number;
 }
+
+/** @returns The counts of a load that has not begun. */
+export function createLoadCounts(): LoadCounts {
+  return {
+    retransmits: 0,
+    naks: 0,
+    timeouts: 0,
+    withoutOffer: 0,
+    unfinished: 0,
+    ignored: 0,
+    moved: 0,
+    lost: 0,
+    socketErrors: 0,
+  };
+}

@@ -1,5 +1,5 @@
 /**
- * Whose turn it is in a load: which client begins an exchange, and when.
+ * The queue of a load: which client begins the next exchange, and when.
  *
  * @module
  */
@@ -46,14 +46,14 @@ export class Turns {
     return row;
   }
 
-  /** Lets a client wait for another turn, if clients have several. */
+  /** Puts a client back into the queue, if clients have several turns. */
   giveBack(row: number): void {
     if (this.#settings.beginsForMs === undefined) return;
     this.#rows[(this.#first + this.#waiting) % this.#rows.length] = row;
     this.#waiting++;
   }
 
-  /** Whether no exchange begins any more, unless one in flight gives its client back. */
+  /** Whether no exchange will begin, unless one in flight puts its client back. */
   get isOver(): boolean {
     return this.#waiting === 0 || this.#isTimeOver() || this.#settings.stop?.aborted === true;
   }
@@ -63,7 +63,7 @@ export class Turns {
     return this.#settings.beginsForMs === undefined ? this.#waiting : 0;
   }
 
-  /** Why a load is over, without an exchange in flight, before its clients or its time are. */
+  /** Why the load ended although clients or time were left. Only valid without an exchange in flight. */
   get earlyEnd(): EarlyEnd | undefined {
     if (this.#isTimeOver() || (this.#settings.beginsForMs === undefined && this.#waiting === 0))
       return undefined;

@@ -1,6 +1,6 @@
 /**
- * Part of `npm run deploy:worker`: checks the URL of the database before it becomes a variable of the Worker, which everybody
- * can read who may see the Worker's settings.
+ * Part of `npm run deploy:worker`: checks the URL of the database before it becomes a variable of the Worker. Anyone who may
+ * see the settings of the Worker can read it.
  *
  * @module
  */

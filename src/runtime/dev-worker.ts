@@ -81,7 +81,7 @@ async function startDatabase(): Promise<string> {
     { later: (run) => systemTiming.later(run, lookMs) },
   );
   const store = await Promise.race([ready, lost]);
-  // From now on the Worker tells that its database is away.
+  // From now on the Worker reports that its database is away.
   lost.catch(ignore);
   store.close();
   return url;

@@ -218,7 +218,7 @@ function openFound(access: DatabaseAccess, answerMsMax?: number): Promise<Databa
   throw new OpeningError(message, { exitCode: exitCodes.usage });
 }
 
-/** @returns What is in the place of a database file, if it is none: SQLite would make a new one of it. */
+/** @returns What the file is, if it is not a database: SQLite would turn it into a new one. */
 function missingDatabase(access: DatabaseAccess): string | undefined {
   try {
     const stats = statSync(filePathOf(access.url), { throwIfNoEntry: false });

@@ -32,7 +32,7 @@ export function beginTrace(fill: (octets: Uint8Array<ArrayBuffer>) => void): Tra
   return { header: `00-${traceId}-${encodeHex(octets.subarray(traceOctets))}-00`, traceId };
 }
 
-/** @returns The trace id of a header; undefined if there is none, or it does not have the form. */
+/** @returns The trace id of a header; undefined if the header is missing or malformed. */
 export function traceIdOf(header: string | undefined): string | undefined {
   const [, traceId] = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/.exec(header ?? "") ?? [];
   return traceId;

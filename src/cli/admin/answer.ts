@@ -1,5 +1,5 @@
 /**
- * Reads answers of the API, and says what is wrong with an answer that is a refusal, or that no allocator sends.
+ * Reads answers of the API, and describes those that are refusals or do not come from an allocator.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export class AnswerError extends Error {
   }
 }
 
-/** 400 means that a flag, an argument or a file is wrong: they are all that a request is made of. */
+/** 400 means that a flag, an argument or a file is wrong, because a request is made of nothing else. */
 function exitCodeOfStatus(status: number): ExitCode {
   if (status === 400) return exitCodes.usage;
   return status >= 500 ? exitCodes.unreachable : exitCodes.refused;

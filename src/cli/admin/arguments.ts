@@ -1,5 +1,5 @@
 /**
- * The forms of arguments and filters of `apportion admin`: what cannot be right is refused before a request is made.
+ * The forms of arguments and filters of `apportion admin`: impossible values are refused before a request is made.
  *
  * @module
  */

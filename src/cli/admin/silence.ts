@@ -8,16 +8,16 @@
 export interface Silence {
   /** Aborts the call. */
   readonly signal: AbortSignal;
-  /** Begins the wait anew: the server has sent something, or the reader of the answer wants more. */
+  /** Restarts the timeout: the server has sent something, or the command asks for more. */
   readonly heard: () => void;
-  /** Stops waiting for a while: nothing is awaited from the server. */
+  /** Stops the timeout: the command expects nothing from the server for now. */
   readonly pause: () => void;
-  /** Ends the call, with what was not read of it. An open connection would keep the process running. */
+  /** Ends the call, and discards the rest of the answer. An open connection would keep the process running. */
   readonly end: () => void;
 }
 
 /**
- * Begins to wait for a server.
+ * Starts the timeout.
  *
  * @param silenceMs Longest time between two signs of life, in milliseconds.
  * @param onSilence Returns the error of the calls that are aborted.

@@ -3,10 +3,8 @@
  *
  * @module
  */
-
-import { visibleLine } from "../../visible-text.ts";
 import { formatTable } from "../../text-table.ts";
-import { visibleText } from "../../visible-text.ts";
+import { visibleLine } from "../../visible-text.ts";
 
 /** A page of a list. */
 export interface Page {
@@ -38,8 +36,6 @@ function cellOf(item: unknown, path: string): string {
   let value: unknown = item;
   for (const key of path.split(".")) value = (value as Record<string, unknown> | undefined)?.[key];
   if (value === undefined || value === null) return "-";
-  if (Array.isArray(value)) return visibleText(value.join(",")) || "-";
-  return visibleText(typeof value === "string" ? value : JSON.stringify(value));
+  if (Array.isArray(value)) return value.join(",") || "-";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
-
-/** Control characters, and those that change the direction of what follows (Unicode categories Cc, Zl, Zp, Cf in part). */

@@ -20,8 +20,8 @@ export function notFound(what: string, name: string): Error {
 }
 
 /**
- * Refuses filters of a list that name what does not exist: an empty list would hide that a name is misspelt. To be called
- * when a list is empty, because otherwise they exist.
+ * Refuses filters of a list that name something that does not exist: an empty list would hide a misspelt name. It is
+ * called only when a list is empty, because otherwise the names exist.
  *
  * @throws {HTTPException} 404 when the domain or the pool does not exist, or the caller may not see it.
  */

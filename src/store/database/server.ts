@@ -34,8 +34,8 @@ export interface ServerConfig {
   /** Timeout of a request, in milliseconds. Default: {@link databaseAnswerMsMax}. */
   readonly answerMsMax?: number | undefined;
   /**
-   * Timeout until the server has answered once, in milliseconds, if it is shorter: only then the long statements of a
-   * command are worth waiting for. Default: {@link databaseFirstAnswerMsMax}.
+   * Timeout until the server has answered once, in milliseconds, if it is shorter: long statements of a command are
+   * worth waiting for only after that. Default: {@link databaseFirstAnswerMsMax}.
    */
   readonly firstAnswerMsMax?: number | undefined;
 }
